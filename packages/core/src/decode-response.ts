@@ -1,0 +1,133 @@
+import { isMillraceError, ModelError } from "./errors.ts";
+import type { ModelEvent } from "./model.ts";
+import { toModelError } from "./model-error.ts";
+import { type ServerSentEvent, SseParser } from "./sse.ts";
+
+/**
+ * Turns one answer of a provider into model events: a synchronous state machine, made anew for each request.
+ * Each method appends to `out`. It throws `ModelError` on an error inside the stream.
+ */
+export interface Decoder {
+  /** Takes the data of one server-sent event, parsed. `[DONE]` never comes here. */
+  event(data: unknown, out: ModelEvent[]): void;
+  /** Takes a whole JSON answer: some servers send it although a stream was asked for. */
+  body(json: unknown, out: ModelEvent[]): void;
+  /** Set once the answer is complete and nothing more needs to be read. */
+  readonly done: boolean;
+  /**
+   * The end of the stream. Appends the `finish` event if the provider's end marker was seen (`sawDone`: the stream
+   * said `[DONE]`), else nothing, and {@link decodeResponse} throws.
+   */
+  end(sawDone: boolean, out: ModelEvent[]): void;
+}
+
+/** How long to wait for the end of a body whose last event was read, so that its connection can be used again. */
+const drainMs = 25;
+
+/**
+ * Reads the response of a streaming request through a decoder. Pull: the body is read only when the next event is
+ * asked for. The connection is released in `finally`, however the reading ends.
+ *
+ * Throws `signal.reason` after an abort, `ModelError` of kind `network` when the stream breaks or ends without the
+ * provider's end marker, of kind `protocol` when it is not what was asked for.
+ */
+export async function* decodeResponse(
+  response: Response,
+  decoder: Decoder,
+  options: { provider: string; signal: AbortSignal },
+): AsyncGenerator<ModelEvent, void> {
+  const { provider, signal } = options;
+  const reader = bodyOf(response, provider).getReader();
+  try {
+    const type = response.headers.get("content-type") ?? "";
+    if (/\bjson\b/.test(type) && !/event-stream|ndjson/.test(type)) {
+      yield* wholeBody(await readAll(reader), decoder, provider);
+      return;
+    }
+    if (/text\/html/.test(type)) {
+      throw protocolError(provider, `expected an event stream, got ${type}: is the base URL right, is a proxy in between?`);
+    }
+    const parser = new SseParser();
+    let out: ModelEvent[] = [];
+    let sawDone = false;
+    for (let ended = false; !ended && !sawDone && !decoder.done; ) {
+      const { done, value } = await reader.read();
+      ended = done;
+      for (const { data } of done ? parser.end() : parser.push(value)) {
+        sawDone = data === "[DONE]";
+        if (sawDone || decoder.done) break;
+        if (data !== "") decoder.event(parseEvent(data, provider), out);
+      }
+      if (out.length > 0 && !sawDone && !decoder.done) {
+        for (const event of out) yield event;
+        out = [];
+      }
+    }
+    decoder.end(sawDone, out);
+    await drain(reader);
+    for (const event of out) yield event;
+    if (out.at(-1)?.type !== "finish") throw cutError(provider);
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    if (isMillraceError(error)) throw error;
+    if (error instanceof RangeError) throw protocolError(provider, error.message, error);
+    throw toModelError({ provider, kind: "network", message: "the connection broke", cause: error });
+  } finally {
+    // Closes the socket unless the body was read to its end. Not awaited: a server that hangs must not hold us.
+    reader.cancel().catch(() => {});
+  }
+}
+
+function bodyOf(response: Response, provider: string): ReadableStream<Uint8Array> {
+  if (response.body) return response.body;
+  throw protocolError(provider, "the answer has no body");
+}
+
+function parseEvent(data: ServerSentEvent["data"], provider: string): unknown {
+  try {
+    return JSON.parse(data);
+  } catch (cause) {
+    throw protocolError(provider, `an event is not JSON: ${JSON.stringify(data.slice(0, 120))}`, cause);
+  }
+}
+
+function* wholeBody(text: string, decoder: Decoder, provider: string): Generator<ModelEvent, void> {
+  const out: ModelEvent[] = [];
+  decoder.body(parseEvent(text, provider), out);
+  yield* out;
+  if (out.at(-1)?.type !== "finish") throw cutError(provider);
+}
+
+async function readAll(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    text += decoder.decode(value, { stream: true });
+  }
+}
+
+async function drain(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<true>((resolve) => {
+    timer = setTimeout(resolve, drainMs, true);
+  });
+  const end = (async () => {
+    while (!(await reader.read()).done);
+    return true;
+  })();
+  await Promise.race([end.catch(() => true), late]);
+  clearTimeout(timer);
+}
+
+function cutError(provider: string): ModelError {
+  return new ModelError(`${provider}: the stream ended before the model had finished (no end marker came)`, {
+    kind: "network",
+    provider,
+  });
+}
+
+function protocolError(provider: string, message: string, cause?: unknown): ModelError {
+  return toModelError({ provider, kind: "protocol", message, ...(cause !== undefined && { cause }) });
+}

@@ -1,0 +1,116 @@
+import { errorMessage, ModelError, type ModelErrorKind } from "./errors.ts";
+
+/** What is known about a failed request. */
+export interface Failure {
+  provider: string;
+  status?: number | undefined;
+  /** The response's headers: `retry-after`, the request id and `x-should-retry` are read. */
+  headers?: Headers | undefined;
+  /** The error body, or the error object inside a stream, parsed; any of the shapes that providers use. */
+  body?: unknown;
+  /** Used where the body has no message. */
+  message?: string | undefined;
+  /** Overrides what status and body say. */
+  kind?: ModelErrorKind | undefined;
+  cause?: unknown;
+}
+
+/** Turns a provider's failure into a {@link ModelError}: kind, code, retry advice and request id, secrets masked. */
+export function toModelError(failure: Failure): ModelError {
+  const { provider, status, headers, cause } = failure;
+  const said = readBody(failure.body);
+  const message = said.message || failure.message || (cause === undefined ? "" : errorMessage(cause)) || "no message";
+  const kind = failure.kind ?? kindOf(status, said.code, message);
+  const advice = headers?.get("x-should-retry");
+  const retryable = advice === "true" ? true : advice === "false" || isOutOfCredit(said.code) ? false : undefined;
+  return new ModelError(
+    `${provider}${status === undefined ? "" : ` ${status}`}: ${maskSecrets(message)}`,
+    {
+      kind,
+      provider,
+      status,
+      code: said.code,
+      retryAfterMs: headers ? retryAfterMs(headers) : undefined,
+      requestId: headers?.get("x-request-id") ?? headers?.get("request-id") ?? undefined,
+      retryable,
+    },
+    cause === undefined ? undefined : { cause },
+  );
+}
+
+/** `{error: {message, code, type}}`, `{type: "error", error}`, `{message}`, `{detail}`, a list of one, or plain text. */
+function readBody(body: unknown): { message?: string; code?: string } {
+  if (typeof body === "string") return { message: body.length > 500 ? `${body.slice(0, 500)}…` : body };
+  if (Array.isArray(body)) return readBody(body[0]);
+  if (!isRecord(body)) return {};
+  if (isRecord(body["error"])) return readBody(body["error"]);
+  if (typeof body["error"] === "string") return { message: body["error"] };
+  const { message, detail, code, type } = body;
+  const text = message ?? detail;
+  const word = code ?? type;
+  return {
+    ...(text !== undefined && { message: typeof text === "string" ? text : JSON.stringify(text) }),
+    ...((typeof word === "string" || typeof word === "number") && { code: String(word) }),
+  };
+}
+
+const overflow =
+  /context.?(length|window|size|limit)|maximum context|(prompt|input|request)( is|:)? too (long|large)|too many (input )?tokens|exceed\w* (the )?(max\w* )?(number of )?(input )?(tokens|context)|maximum number of tokens|input length.*exceed|reduce the length/i;
+
+function kindOf(status: number | undefined, code: string | undefined, message: string): ModelErrorKind {
+  const word = code ?? "";
+  if (/context_length_exceeded|model_max_prompt_tokens_exceeded|string_above_max_length/i.test(word)) return "context-overflow";
+  if (/content_?(filter|policy)|ResponsibleAIPolicyViolation/i.test(`${word} ${status === 400 ? message : ""}`)) return "content-filter";
+  if (status !== 429 && (status === undefined || status === 400 || status === 413 || status === 422 || status >= 500) && overflow.test(message)) {
+    return "context-overflow";
+  }
+  if (status === 429 && overflow.test(message) && !/rate.?limit|per minute|tpm/i.test(message)) return "context-overflow";
+  switch (status) {
+    case 401:
+    case 403:
+      return "auth";
+    case 408:
+      return "timeout";
+    case 409:
+      return "server-error";
+    case 429:
+      return "rate-limit";
+    case 503:
+    case 529:
+      return "overloaded";
+  }
+  if (status !== undefined && status >= 500) return "server-error";
+  if (status !== undefined && status >= 400) return "invalid-request";
+  if (/overloaded|unavailable|capacity/i.test(word)) return "overloaded";
+  if (/rate_?limit|insufficient_quota|too_many_requests|^429$/i.test(word)) return "rate-limit";
+  if (/auth|permission|api_key/i.test(word)) return "auth";
+  if (/timeout/i.test(word)) return "timeout";
+  if (/invalid_(request|prompt)|tool_use_failed|not_found|^4\d\d$/i.test(word)) return "invalid-request";
+  return "server-error";
+}
+
+function isOutOfCredit(code: string | undefined): boolean {
+  return code === "insufficient_quota" || code === "billing_hard_limit_reached";
+}
+
+/** The longest delay that a timer can hold. */
+const maxDelayMs = 2 ** 31 - 1;
+
+function retryAfterMs(headers: Headers): number | undefined {
+  const exact = Number.parseFloat(headers.get("retry-after-ms") ?? "");
+  const text = headers.get("retry-after") ?? "";
+  const seconds = Number.parseFloat(text);
+  const ms = Number.isFinite(exact) ? exact : Number.isFinite(seconds) ? seconds * 1000 : Date.parse(text) - Date.now();
+  return ms >= 0 ? Math.min(ms, maxDelayMs) : undefined;
+}
+
+/** Takes keys and tokens out of a text that may quote a request. */
+export function maskSecrets(text: string): string {
+  return text
+    .replace(/\b((?:sk|pk|gsk|xai|rk|key)[-_])[A-Za-z0-9_-]{6,}/g, "$1…")
+    .replace(/\b(Bearer\s+)[^\s"',]{6,}/gi, "$1…");
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

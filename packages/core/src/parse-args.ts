@@ -1,0 +1,36 @@
+import type { JsonObject } from "./messages.ts";
+import type { ParsedArgs } from "./model.ts";
+
+/** How deep arguments may nest: far beyond any sane tool, far below what overflows a stack that walks them. */
+const maxDepth = 200;
+
+/**
+ * Reads the arguments of a finished tool call. Models send nothing at all where a tool has no parameters; anything
+ * that is not a JSON object is kept as `invalidArgs`, so that the tool's caller can say what came.
+ */
+export function parseArgs(text: string): ParsedArgs {
+  if (text.trim() === "") return { args: {} };
+  try {
+    const value: unknown = JSON.parse(text);
+    if (isPlainObject(value) && isSafe(value, text)) return { args: value };
+  } catch {
+    // Said below, with what came.
+  }
+  return { args: {}, invalidArgs: text };
+}
+
+function isPlainObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** No `__proto__` key and no bottomless nesting: both are harmless here and break whoever copies or walks the value. */
+function isSafe(value: JsonObject, text: string): boolean {
+  if (text.length <= maxDepth && !text.includes("__proto__") && !text.includes("\\u005f")) return true;
+  const stack: { value: unknown; depth: number }[] = [{ value, depth: 1 }];
+  for (let top = stack.pop(); top; top = stack.pop()) {
+    if (typeof top.value !== "object" || top.value === null) continue;
+    if (top.depth > maxDepth || Object.hasOwn(top.value, "__proto__")) return false;
+    for (const child of Object.values(top.value)) stack.push({ value: child, depth: top.depth + 1 });
+  }
+  return true;
+}

@@ -1,0 +1,15 @@
+/**
+ * The door for provider authors: the contract of a model, and what decoders and encoders share.
+ *
+ * @module
+ */
+export * from "./decode-response.ts";
+export * from "./errors.ts";
+export { newId } from "./ids.ts";
+export * from "./message-builder.ts";
+export * from "./messages.ts";
+export * from "./model.ts";
+export * from "./model-error.ts";
+export { parseArgs } from "./parse-args.ts";
+export * from "./sse.ts";
+export * from "./usage.ts";

@@ -1,0 +1,86 @@
+/** One server-sent event. */
+export interface ServerSentEvent {
+  /** The `event:` field; empty where there is none. */
+  event: string;
+  data: string;
+  /** The last `id:` field seen; empty where there is none. */
+  id: string;
+}
+
+/** A line longer than this is an attack or a fault, not an event. */
+const maxLength = 128 * 1024 * 1024;
+
+/**
+ * A synchronous parser of an event stream: bytes in, whole events out. Follows the WHATWG HTML standard, section
+ * "Server-sent events": any line end, a byte order mark, comments, several `data:` lines, no space after the colon.
+ *
+ * One thing differs: an event that is cut off by the end of the stream is dropped by the standard, but servers are
+ * known to end without the last blank line; {@link end} gives it.
+ */
+export class SseParser {
+  #decoder = new TextDecoder();
+  #rest = "";
+  /** Where in `#rest` to look on for the end of a line, so that one long line costs linear time. */
+  #scanned = 0;
+  #data: string | undefined;
+  #event = "";
+  #id = "";
+  #endsWithCr = false;
+
+  /** The events that `bytes` completes. Throws `RangeError` on a line of more than 128 MiB. */
+  push(bytes: Uint8Array): ServerSentEvent[] {
+    return this.#parse(this.#decoder.decode(bytes, { stream: true }));
+  }
+
+  /** The event that the end of the stream completes, if there is one. */
+  end(): ServerSentEvent[] {
+    return this.#parse(`${this.#decoder.decode()}\n\n`);
+  }
+
+  #parse(decoded: string): ServerSentEvent[] {
+    const events: ServerSentEvent[] = [];
+    this.#rest += this.#withLineFeeds(decoded);
+    const text = this.#rest;
+    let from = 0;
+    for (let to = text.indexOf("\n", this.#scanned); to >= 0; to = text.indexOf("\n", from)) {
+      this.#line(text, from, to, events);
+      from = to + 1;
+    }
+    this.#rest = from ? text.slice(from) : text;
+    this.#scanned = this.#rest.length;
+    if (this.#scanned > maxLength) throw new RangeError(`a line of more than ${maxLength} characters`);
+    return events;
+  }
+
+  /** `\r\n` and `\r` become `\n`; a `\r\n` may be cut in two. */
+  #withLineFeeds(text: string): string {
+    if (this.#endsWithCr && text.startsWith("\n")) text = text.slice(1);
+    else if (text === "") return text;
+    this.#endsWithCr = text.endsWith("\r");
+    return text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
+  }
+
+  #line(text: string, from: number, to: number, events: ServerSentEvent[]): void {
+    if (from === to) {
+      if (this.#data !== undefined) events.push({ event: this.#event, data: this.#data, id: this.#id });
+      this.#data = undefined;
+      this.#event = "";
+      return;
+    }
+    const colon = text.indexOf(":", from);
+    const nameEnd = colon < 0 || colon > to ? to : colon;
+    let valueStart = Math.min(nameEnd + 1, to);
+    if (text.charCodeAt(valueStart) === 32 && valueStart < to) valueStart++;
+    switch (text.slice(from, nameEnd)) {
+      case "data":
+        this.#data = this.#data === undefined ? text.slice(valueStart, to) : `${this.#data}\n${text.slice(valueStart, to)}`;
+        break;
+      case "event":
+        this.#event = text.slice(valueStart, to);
+        break;
+      case "id":
+        this.#id = text.slice(valueStart, to);
+        break;
+    }
+  }
+}
