@@ -1,0 +1,24 @@
+import { existsSync, readdirSync } from "node:fs";
+import { defineConfig } from "vitest/config";
+
+const packages = readdirSync("packages").filter((name) => existsSync(`packages/${name}/package.json`));
+
+export default defineConfig({
+  // Tests see the TypeScript sources of the packages here, not their dist.
+  ssr: { resolve: { conditions: ["@millrace/source", "module", "node"] } },
+  test: {
+    projects: packages.map((name) => ({
+      extends: true as const,
+      test: {
+        name,
+        root: `packages/${name}`,
+        include: ["{src,test}/**/*.test.ts"],
+        typecheck: {
+          enabled: true,
+          include: ["{src,test}/**/*.test-d.ts"],
+          tsconfig: "../../tsconfig.json",
+        },
+      },
+    })),
+  },
+});
