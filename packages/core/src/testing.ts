@@ -1,0 +1,24 @@
+/**
+ * What tests of agents and of providers need, for any test runner: models that follow a script or a tape, an oracle of
+ * histories, cuts at every event of a run, and the suite that every provider passes.
+ *
+ * @module
+ */
+export type { ScriptedAnswer, ScriptedToolCall } from "./testing/answer.ts";
+export { checkHistory } from "./testing/check-history.ts";
+export { type EchoModelOptions, echoModel } from "./testing/echo-model.ts";
+export {
+  type ScriptedModel,
+  type ScriptedModelOptions,
+  type ScriptedStep,
+  scriptedModel,
+} from "./testing/scripted-model.ts";
+export {
+  type ComparedPart,
+  type ReplayOptions,
+  record,
+  replay,
+  type Tape,
+  type TapedError,
+  type TapedRequest,
+} from "./testing/tape.ts";
