@@ -14,4 +14,12 @@ const { error, status } = spawnSync("npx", ["--yes", "--prefer-offline", package
   shell: process.platform === "win32",
 });
 if (error) throw error;
-process.exit(status ?? 1);
+if (status !== 0) process.exit(status ?? 1);
+
+// Node 22.18 and later run TypeScript. On Linux such a one has just been installed; elsewhere it is the user's own.
+const version = spawnSync("node", ["--version"], { encoding: "utf8", shell: process.platform === "win32" }).stdout;
+const [major = 0, minor = 0] = version.slice(1).split(".").map(Number);
+if (major < 22 || (major === 22 && minor < 18)) {
+  console.error(`Node.js 22.18 or later is needed to run TypeScript, this is ${version.trim()}.`);
+  process.exit(1);
+}
