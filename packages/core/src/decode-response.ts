@@ -45,7 +45,10 @@ export async function* decodeResponse(
       return;
     }
     if (/text\/html/.test(type)) {
-      throw protocolError(provider, `expected an event stream, got ${type}: is the base URL right, is a proxy in between?`);
+      throw protocolError(
+        provider,
+        `expected an event stream, got ${type}: is the base URL right, is a proxy in between?`,
+      );
     }
     const parser = new SseParser();
     let out: ModelEvent[] = [];

@@ -22,12 +22,16 @@ export interface ErrorJson {
   [fact: string]: unknown;
 }
 
+/** Known across copies of the package. */
 const brand = Symbol.for("millrace.error");
 
 /** The parent of every error of this SDK. The facts are fields, the `cause` is kept. */
 export class MillraceError extends Error {
-  override name = "MillraceError";
-  readonly [brand] = true;
+  static {
+    // On the prototype: an own field would show up in every log of the error.
+    MillraceError.prototype.name = "MillraceError";
+    Object.defineProperty(MillraceError.prototype, brand, { value: true });
+  }
 
   /** The error's facts as plain data: no stack, no cause, never a secret. */
   toJSON(): ErrorJson {
@@ -45,7 +49,10 @@ export function isMillraceError(error: unknown): error is MillraceError {
 
 /** An option, an input or a history that cannot work. Thrown at once by the call that was given it. */
 export class ConfigError extends MillraceError {
-  override name = "ConfigError";
+  static {
+    ConfigError.prototype.name = "ConfigError";
+  }
+
   /** The path of the option, such as `tools[2].name`. */
   readonly option: string;
 
@@ -86,7 +93,10 @@ const retryableKinds: ReadonlySet<ModelErrorKind> = new Set([
 
 /** A model request that failed. */
 export class ModelError extends MillraceError {
-  override name = "ModelError";
+  static {
+    ModelError.prototype.name = "ModelError";
+  }
+
   readonly kind: ModelErrorKind;
   readonly provider: string;
   readonly status?: number;
@@ -116,7 +126,10 @@ export interface Issue {
 
 /** A tool call that gave no result. The model reads its `message`; stack and cause stay here. */
 export class ToolCallError extends MillraceError {
-  override name = "ToolCallError";
+  static {
+    ToolCallError.prototype.name = "ToolCallError";
+  }
+
   readonly kind: ToolFailureKind;
   readonly toolName: string;
   /** With kind `invalid-arguments`: what does not fit. */
@@ -136,7 +149,10 @@ export class ToolCallError extends MillraceError {
 
 /** The model's structured output does not fit the agent's `output` schema, also after asking again. */
 export class OutputError extends MillraceError {
-  override name = "OutputError";
+  static {
+    OutputError.prototype.name = "OutputError";
+  }
+
   readonly issues: readonly Issue[];
   /** What the model wrote last. */
   readonly text: string;

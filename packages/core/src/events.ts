@@ -26,9 +26,16 @@ export interface RunStart extends Base {
   readonly type: "run-start";
   /** The messages that this run adds to the history before the first turn. */
   readonly input: readonly Message[];
-  readonly model: { readonly provider: string; readonly id: string };
-  /** Names of the tools on offer. */
+  /** The agent's model; undefined where it is chosen for each turn. */
+  readonly model?: ModelName;
+  /** Names of the agent's tools. */
   readonly tools: readonly string[];
+}
+
+/** Which model, in words. */
+export interface ModelName {
+  readonly provider: string;
+  readonly id: string;
 }
 
 /** Before each model request. */
@@ -36,6 +43,7 @@ export interface TurnStart extends Base {
   readonly type: "turn-start";
   /** 1, 2, 3 … */
   readonly turn: number;
+  readonly model: ModelName;
   /** How many messages are sent. */
   readonly messages: number;
   /** How many tokens they hold, estimated. */
@@ -220,8 +228,8 @@ export interface MaxTurnsReached extends Base {
 export interface Stopped extends Base {
   readonly type: "stopped";
   readonly reason: string;
-  /** The caller's signal, the `stop.check` question, or a call: `run.stop()`, or the reader left the loop. */
-  readonly by: "signal" | "stop-check" | "call";
+  /** The caller's signal, `stop.check`, a call (`run.stop()`, or the reader left the loop), or `timeouts.runMs`. */
+  readonly by: "signal" | "stop-check" | "call" | "timeout";
 }
 
 /** How a run ended. */

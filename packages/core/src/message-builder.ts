@@ -68,9 +68,14 @@ export class MessageBuilder {
     return this.#slots.has(slot);
   }
 
-  /** Begins a tool call. Without an id from the provider it gets one. Gives the first, empty delta. */
+  /**
+   * Begins a tool call. Without an id from the provider, or with one that another call of this message has, it gets
+   * an id of its own. Gives the first, empty delta.
+   */
   toolCall(slot: Slot, name: string, callId?: string | null): ModelToolCallDelta {
-    const draft: CallDraft = { type: "tool-call", callId: callId || newId("call"), name, json: "", index: 0 };
+    const taken = this.#drafts.some((other) => other.type === "tool-call" && other.callId === callId);
+    const id = callId && !taken ? callId : newId("call");
+    const draft: CallDraft = { type: "tool-call", callId: id, name, json: "", index: 0 };
     this.#add(slot, draft);
     return { type: "tool-call-delta", callId: draft.callId, name, delta: "" };
   }
@@ -122,7 +127,12 @@ export class MessageBuilder {
   }
 
   /** The closing event. */
-  finish(end: { reason: FinishReason; rawReason?: string | undefined; usage: Usage; providerData?: ProviderData }): ModelFinish {
+  finish(end: {
+    reason: FinishReason;
+    rawReason?: string | undefined;
+    usage: Usage;
+    providerData?: ProviderData;
+  }): ModelFinish {
     const { reason, rawReason, usage } = end;
     const message = this.message(end.providerData);
     return { type: "finish", message, reason, ...(rawReason !== undefined && { rawReason }), usage };

@@ -149,3 +149,15 @@ export function toolCallsOf(message: Message): ToolCallPart[] {
   if (message.role !== "assistant") return [];
   return message.content.filter((part) => part.type === "tool-call");
 }
+
+/** Whether a tool's result is content parts rather than JSON. */
+export function isContent(result: unknown): result is readonly ContentPart[] {
+  return Array.isArray(result) && result.length > 0 && result.every(isContentPart);
+}
+
+/** Whether a value is one content part. */
+export function isContentPart(value: unknown): value is ContentPart {
+  if (typeof value !== "object" || value === null || !("type" in value)) return false;
+  if (value.type === "text") return "text" in value && typeof value.text === "string";
+  return (value.type === "image" || value.type === "file") && ("url" in value || "data" in value || "fileId" in value);
+}

@@ -57,28 +57,33 @@ function readBody(body: unknown): { message?: string; code?: string } {
 const overflow =
   /context.?(length|window|size|limit)|maximum context|(prompt|input|request)( is|:)? too (long|large)|too many (input )?tokens|exceed\w* (the )?(max\w* )?(number of )?(input )?(tokens|context)|maximum number of tokens|input length.*exceed|reduce the length/i;
 
+const kindsByStatus: { readonly [status: number]: ModelErrorKind } = {
+  401: "auth",
+  403: "auth",
+  408: "timeout",
+  409: "server-error",
+  429: "rate-limit",
+  503: "overloaded",
+  529: "overloaded",
+};
+
 function kindOf(status: number | undefined, code: string | undefined, message: string): ModelErrorKind {
   const word = code ?? "";
-  if (/context_length_exceeded|model_max_prompt_tokens_exceeded|string_above_max_length/i.test(word)) return "context-overflow";
-  if (/content_?(filter|policy)|ResponsibleAIPolicyViolation/i.test(`${word} ${status === 400 ? message : ""}`)) return "content-filter";
-  if (status !== 429 && (status === undefined || status === 400 || status === 413 || status === 422 || status >= 500) && overflow.test(message)) {
+  if (/context_length_exceeded|model_max_prompt_tokens_exceeded|string_above_max_length/i.test(word))
+    return "context-overflow";
+  if (/content_?(filter|policy)|ResponsibleAIPolicyViolation/i.test(`${word} ${status === 400 ? message : ""}`))
+    return "content-filter";
+  if (
+    status !== 429 &&
+    (status === undefined || status === 400 || status === 413 || status === 422 || status >= 500) &&
+    overflow.test(message)
+  ) {
     return "context-overflow";
   }
-  if (status === 429 && overflow.test(message) && !/rate.?limit|per minute|tpm/i.test(message)) return "context-overflow";
-  switch (status) {
-    case 401:
-    case 403:
-      return "auth";
-    case 408:
-      return "timeout";
-    case 409:
-      return "server-error";
-    case 429:
-      return "rate-limit";
-    case 503:
-    case 529:
-      return "overloaded";
-  }
+  if (status === 429 && overflow.test(message) && !/rate.?limit|per minute|tpm/i.test(message))
+    return "context-overflow";
+  const known = status === undefined ? undefined : kindsByStatus[status];
+  if (known) return known;
   if (status !== undefined && status >= 500) return "server-error";
   if (status !== undefined && status >= 400) return "invalid-request";
   if (/overloaded|unavailable|capacity/i.test(word)) return "overloaded";

@@ -25,7 +25,7 @@ function isPlainObject(value: unknown): value is JsonObject {
 
 /** No `__proto__` key and no bottomless nesting: both are harmless here and break whoever copies or walks the value. */
 function isSafe(value: JsonObject, text: string): boolean {
-  if (text.length <= maxDepth && !text.includes("__proto__") && !text.includes("\\u005f")) return true;
+  if (text.length <= maxDepth && !/__proto__|\\u/.test(text)) return true;
   const stack: { value: unknown; depth: number }[] = [{ value, depth: 1 }];
   for (let top = stack.pop(); top; top = stack.pop()) {
     if (typeof top.value !== "object" || top.value === null) continue;

@@ -73,7 +73,8 @@ export class SseParser {
     if (text.charCodeAt(valueStart) === 32 && valueStart < to) valueStart++;
     switch (text.slice(from, nameEnd)) {
       case "data":
-        this.#data = this.#data === undefined ? text.slice(valueStart, to) : `${this.#data}\n${text.slice(valueStart, to)}`;
+        this.#data =
+          this.#data === undefined ? text.slice(valueStart, to) : `${this.#data}\n${text.slice(valueStart, to)}`;
         break;
       case "event":
         this.#event = text.slice(valueStart, to);

@@ -6,6 +6,17 @@
  */
 export type { ScriptedAnswer, ScriptedToolCall } from "./testing/answer.ts";
 export { checkHistory } from "./testing/check-history.ts";
+export { checkModelEvents } from "./testing/check-model-events.ts";
+export {
+  type ConformanceCheck,
+  type ConformanceError,
+  type ConformanceOptions,
+  type ConformanceStream,
+  conformance,
+  type Wire,
+  type WireReply,
+  type WireRequest,
+} from "./testing/conformance.ts";
 export { type EchoModelOptions, echoModel } from "./testing/echo-model.ts";
 export {
   type ScriptedModel,

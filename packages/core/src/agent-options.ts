@@ -1,0 +1,210 @@
+import { ConfigError } from "./errors.ts";
+import type { RunInfo } from "./events.ts";
+import type { Hooks } from "./hooks.ts";
+import type { Message } from "./messages.ts";
+import type { Model, ModelSettings } from "./model.ts";
+import type { Schema } from "./standard-schema.ts";
+import type { Tools } from "./tool.ts";
+import type { Usage } from "./usage.ts";
+
+/** What a question that is asked each turn is told. */
+export interface TurnContext {
+  readonly userId: string;
+  readonly chatId: string;
+  readonly agentName: string;
+  readonly runId: string;
+  /** 1, 2, 3 … */
+  readonly turn: number;
+  readonly history: readonly Message[];
+  /** Spent by this run so far. */
+  readonly usage: Usage;
+  readonly deps: unknown;
+  readonly signal: AbortSignal;
+}
+
+/** A tool call before it is executed: its arguments are valid. */
+export interface ToolCallRequest {
+  readonly callId: string;
+  readonly name: string;
+  readonly args: unknown;
+}
+
+/** What `authorize` answers: go ahead, go ahead with these arguments, or no and why (the model is told). */
+export type Authorization = boolean | { readonly args: unknown } | { readonly refuse: string };
+
+/** What an agent is made of. */
+export interface AgentOptions {
+  /** Names the agent in events, and as a tool. */
+  name: string;
+  /** What the agent is for; describes it when it is a tool of another agent. */
+  description?: string;
+  /** The model, or a function asked before each turn. */
+  model: Model | ((context: TurnContext) => Model | Promise<Model>);
+  /** The system prompt, or a function asked before each turn. Never stored in the history. */
+  instructions?: string | ((context: TurnContext) => string | Promise<string>);
+  /** Tools, toolkits, and lists of both. Names must be different. */
+  tools?: Tools;
+  /** Schema of a structured answer: `Final.object` holds the validated value. */
+  output?: Schema;
+  /** How often an answer that does not fit `output` is asked for again. Default: 2. */
+  outputRetries?: number;
+  settings?: ModelSettings;
+  toolExecution?: {
+    /** Whether the calls of one turn run side by side. Default: true. */
+    parallel?: boolean;
+    /** At most so many at a time. Default: no limit. */
+    maxConcurrency?: number;
+    /** Default: no limit. */
+    timeoutMs?: number;
+  };
+  /** In milliseconds. Time in tools and in a slow reader never counts for the first three. */
+  timeouts?: {
+    /** Until the first event of a request. Default: 600,000 (ten minutes). */
+    firstEventMs?: number;
+    /** Between two events of a request. Default: 300,000. */
+    idleMs?: number;
+    /** For one whole request. Default: no limit. */
+    requestMs?: number;
+    /** For the whole run, tools included: it is stopped then. Default: no limit. */
+    runMs?: number;
+  };
+  /** Asked before each tool call is executed. What it throws refuses the call. Default: all calls are executed. */
+  authorize?: (call: ToolCallRequest, context: TurnContext) => Authorization | Promise<Authorization>;
+  /** At most so many model requests in a run. Default: 10. */
+  maxTurns?: number;
+  stop?: {
+    /** Asked at once and then every `everyMs`, as long as the run lasts; true stops it. */
+    check?: (run: { userId: string; chatId: string; runId: string }) => boolean | Promise<boolean>;
+    /** Default: 3,000. */
+    everyMs?: number;
+    /** How long a tool may take to react to its signal before it is abandoned, in milliseconds. Default: 250. */
+    graceMs?: number;
+  };
+  /** Observers; several sets are all called, in order. */
+  hooks?: Hooks | readonly Hooks[];
+}
+
+/** What one call of `respond()` takes; everything but the first six overrides the agent's own option. */
+export interface RespondOptions extends Partial<Omit<AgentOptions, "name" | "description">> {
+  /** Whose run it is. Compulsory: it reaches every tool, hook, question and event. */
+  userId: string;
+  /** Which conversation it belongs to. Compulsory. */
+  chatId: string;
+  /** What was said before: `Final.history.messages` of an earlier run. Default: nothing. */
+  history?: readonly Message[];
+  /** Stops the run when it aborts. */
+  signal?: AbortSignal;
+  /** Reaches every tool and question as `deps`: a database, a request, anything. */
+  deps?: unknown;
+  /** Set by {@link Agent.asTool} for a run inside a run. */
+  parent?: NonNullable<RunInfo["parent"]>;
+}
+
+type Check = (value: unknown, at: string) => void;
+
+const anything: Check = () => {};
+const text: Check = (value, at) => {
+  if (typeof value !== "string" || value.trim() === "") throw wrong(at, "a non-empty string", value);
+};
+const count: Check = (value, at) => {
+  if (!Number.isInteger(value) || Number(value) < 1) throw wrong(at, "a whole number from 1", value);
+};
+const countOrNone: Check = (value, at) => {
+  if (!Number.isInteger(value) || Number(value) < 0) throw wrong(at, "a whole number from 0", value);
+};
+const milliseconds: Check = (value, at) => {
+  if (typeof value !== "number" || !(value > 0)) throw wrong(at, "milliseconds above 0", value);
+};
+const millisecondsOrNone: Check = (value, at) => {
+  if (typeof value !== "number" || !(value >= 0)) throw wrong(at, "milliseconds from 0", value);
+};
+const flag: Check = (value, at) => {
+  if (typeof value !== "boolean") throw wrong(at, "true or false", value);
+};
+const callable: Check = (value, at) => {
+  if (typeof value !== "function") throw wrong(at, "a function", value);
+};
+const list: Check = (value, at) => {
+  if (!Array.isArray(value)) throw wrong(at, "a list", value);
+};
+const model: Check = (value, at) => {
+  if (typeof value === "function") return;
+  if (typeof value === "object" && value !== null && "stream" in value && typeof value.stream === "function") return;
+  throw wrong(at, 'a model such as openai("…"), or a function that gives one', value);
+};
+const textOrFunction: Check = (value, at) => {
+  if (typeof value !== "string" && typeof value !== "function") throw wrong(at, "a string or a function", value);
+};
+const signal: Check = (value, at) => {
+  if (typeof value !== "object" || value === null || !("aborted" in value)) throw wrong(at, "an AbortSignal", value);
+};
+const fields =
+  (checks: Record<string, Check>): Check =>
+  (value, at) => {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrong(at, "an object", value);
+    for (const [key, entry] of Object.entries(value)) {
+      const path = at ? `${at}.${key}` : key;
+      const check = Object.hasOwn(checks, key) ? checks[key] : undefined;
+      if (!check) throw new ConfigError(path, `no such option; known are ${Object.keys(checks).join(", ")}`);
+      if (entry !== undefined) check(entry, path);
+    }
+  };
+
+const overridable = {
+  model,
+  instructions: textOrFunction,
+  tools: list,
+  output: anything,
+  outputRetries: countOrNone,
+  settings: fields({
+    temperature: anything,
+    topP: anything,
+    topK: anything,
+    maxOutputTokens: count,
+    toolChoice: anything,
+    parallelToolCalls: flag,
+    seed: anything,
+    stopSequences: list,
+    presencePenalty: anything,
+    frequencyPenalty: anything,
+    reasoning: fields({ effort: anything, budgetTokens: countOrNone, summary: anything }),
+    provider: anything,
+  }),
+  toolExecution: fields({ parallel: flag, maxConcurrency: count, timeoutMs: milliseconds }),
+  timeouts: fields({ firstEventMs: milliseconds, idleMs: milliseconds, requestMs: milliseconds, runMs: milliseconds }),
+  authorize: callable,
+  maxTurns: count,
+  stop: fields({ check: callable, everyMs: milliseconds, graceMs: millisecondsOrNone }),
+  hooks: anything,
+} satisfies Record<Exclude<keyof AgentOptions, "name" | "description">, Check>;
+
+/** Throws {@link ConfigError} naming the first agent option that cannot work. */
+export const checkAgentOptions: Check = (options) => {
+  const checks = { name: text, description: text, ...overridable } satisfies Record<keyof AgentOptions, Check>;
+  fields(checks)(options, "");
+  for (const key of ["name", "model"]) requireField(options, key);
+};
+
+/** Throws {@link ConfigError} naming the first option of a call that cannot work. */
+export const checkRespondOptions: Check = (options) => {
+  const own = { userId: text, chatId: text, history: list, signal, deps: anything, parent: anything };
+  const checks = { ...own, ...overridable } satisfies Record<keyof RespondOptions, Check>;
+  fields(checks)(options, "");
+  for (const key of ["userId", "chatId"]) requireField(options, key);
+};
+
+function requireField(options: unknown, key: string): void {
+  const value: unknown = Object(options)[key];
+  if (value === undefined) throw new ConfigError(key, "is required");
+}
+
+/** Says of what came only its kind: it may be a secret. */
+function wrong(at: string, expected: string, got: unknown): ConfigError {
+  const shown = typeof got === "number" || typeof got === "boolean" || got === "" ? JSON.stringify(got) : kindOf(got);
+  return new ConfigError(at, `expected ${expected}, got ${shown}`);
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  return Array.isArray(value) ? "a list" : `a value of type ${typeof value}`;
+}

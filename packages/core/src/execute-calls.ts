@@ -1,0 +1,258 @@
+import type { ToolCallRequest, TurnContext } from "./agent-options.ts";
+import { errorMessage, ToolCallError } from "./errors.ts";
+import type { AgentEvent } from "./events.ts";
+import { Gate } from "./gate.ts";
+import { merge } from "./merge.ts";
+import { type ContentPart, isContent, isContentPart, type ToolCallPart, type ToolMessage } from "./messages.ts";
+import type { RunState, Unstamped } from "./run-state.ts";
+import { after } from "./runtime.ts";
+import { describeIssues } from "./schema-adapter.ts";
+import { SubAgentProgress, type Tool, type ToolContext } from "./tool.ts";
+
+type ToolEvent = Unstamped<Extract<AgentEvent, { callId: string }>>;
+
+/**
+ * Executes the tool calls of one message, side by side unless the agent says otherwise. Yields their events as they
+ * happen and gives one message per call, in the order of the calls, whatever became of them.
+ */
+export async function* executeCalls(
+  run: RunState,
+  calls: readonly ToolCallPart[],
+  tools: readonly Tool[],
+): AsyncGenerator<AgentEvent, ToolMessage[], undefined> {
+  const { parallel = true, maxConcurrency = calls.length } = run.options.toolExecution ?? {};
+  const context = run.context(run.signal);
+  const events = merge(
+    calls.map((call) => executeCall(run, call, tools, context)),
+    parallel ? maxConcurrency : 1,
+  );
+  for (;;) {
+    const { done, value } = await events.next();
+    if (done) return value;
+    yield run.stamp(value);
+  }
+}
+
+/** One call from its arguments to its message. Never throws: what goes wrong is told to the model. */
+async function* executeCall(
+  run: RunState,
+  call: ToolCallPart,
+  tools: readonly Tool[],
+  turn: TurnContext,
+): AsyncGenerator<ToolEvent, ToolMessage, undefined> {
+  const { callId, name } = call;
+  const tool = tools.find((offered) => offered.name === name);
+  const cut = new CallCut(run, tool, name);
+  const startedAt = Date.now();
+  const done = (): { callId: string; name: string; durationMs: number } => ({
+    callId,
+    name,
+    durationMs: Date.now() - startedAt,
+  });
+  let args: unknown = call.args;
+  try {
+    if (!tool) throw unknownTool(name, tools);
+    const context: ToolContext = { ...toolContext(turn), callId, signal: cut.signal };
+    args = await cut.wait(checkedArgs(tool, call));
+    args = await cut.wait(authorizedArgs(run, tool, { callId, name, args }, { ...turn, signal: cut.signal }));
+    cut.check(name);
+    yield { type: "tool-call-start", callId, name, args };
+    cut.check(name);
+    const result = yield* invoke(run, tool, args, context, cut);
+    const content = toContent(result, name);
+    yield { type: "tool-result", ...done(), args, result };
+    return { role: "tool", callId, name, content };
+  } catch (thrown) {
+    const error = cut.wasStopped ? stoppedCall(name, thrown) : failure(thrown, tool, name, args);
+    yield { type: "tool-error", ...done(), args, error };
+    return { role: "tool", callId, name, content: error.message, isError: true };
+  } finally {
+    cut.close();
+  }
+}
+
+/** Calls the tool and reads it to its result; a generator's yields become progress. */
+async function* invoke(
+  run: RunState,
+  tool: Tool,
+  args: unknown,
+  context: ToolContext,
+  cut: CallCut,
+): AsyncGenerator<ToolEvent, unknown, undefined> {
+  const { callId } = context;
+  const execution: unknown = run.bound(() => tool.execute(args, context));
+  if (!isGenerator(execution)) return await cut.wait(Promise.resolve(execution));
+  try {
+    for (;;) {
+      const { done, value } = await cut.wait(Promise.resolve(run.bound(() => execution.next())));
+      if (done) return value;
+      if (value instanceof SubAgentProgress) {
+        if (value.event.type === "final") run.spend(value.event.usage);
+        yield { type: "sub-agent", callId, agent: value.agent.name, event: value.event };
+      } else {
+        yield { type: "tool-progress", callId, name: tool.name, progress: value };
+      }
+    }
+  } finally {
+    // Not awaited: a tool that was abandoned may never come back.
+    leave(execution);
+  }
+}
+
+/** What ends one call before its time: the stop of the run (after a grace) or the tool's own timeout. */
+class CallCut {
+  readonly #gate = new Gate();
+  readonly #controller = new AbortController();
+  readonly #cleanups: (() => void)[] = [];
+  wasStopped = false;
+
+  constructor(run: RunState, tool: Tool | undefined, name: string) {
+    const timeoutMs = tool?.timeoutMs ?? run.options.toolExecution?.timeoutMs;
+    if (timeoutMs !== undefined) {
+      const error = new ToolCallError(`The tool took longer than ${timeoutMs} ms.`, {
+        kind: "timeout",
+        toolName: name,
+      });
+      this.#cleanups.push(after(timeoutMs, () => this.#end(error)));
+    }
+    const graceMs = tool?.graceMs ?? run.options.stop?.graceMs ?? 250;
+    const onStop = (): void => {
+      this.wasStopped = true;
+      const error = stoppedCall(name);
+      this.#controller.abort(error);
+      this.#cleanups.push(after(graceMs, () => this.#end(error)));
+    };
+    this.#cleanups.push(run.control.onStop(onStop));
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  wait<T>(promise: PromiseLike<T>): Promise<T> {
+    return this.#gate.wait(promise);
+  }
+
+  /** Throws where the run was stopped before the tool was called. */
+  check(name: string): void {
+    if (this.wasStopped) throw stoppedCall(name);
+  }
+
+  close(): void {
+    for (const cleanup of this.#cleanups.splice(0)) cleanup();
+  }
+
+  #end(error: ToolCallError): void {
+    this.#gate.close(error);
+    this.#controller.abort(error);
+  }
+}
+
+async function checkedArgs(tool: Tool, call: ToolCallPart): Promise<unknown> {
+  if (call.invalidArgs !== undefined) {
+    const came = call.invalidArgs.length > 200 ? `${call.invalidArgs.slice(0, 200)}…` : call.invalidArgs;
+    throw new ToolCallError(
+      `Invalid arguments for ${tool.name}: expected a JSON object that follows the tool's schema, got ${JSON.stringify(came)}.`,
+      { kind: "invalid-arguments", toolName: tool.name, issues: [{ path: "", message: "not a usable JSON object" }] },
+    );
+  }
+  return validArgs(tool, call.args);
+}
+
+async function validArgs(tool: Tool, args: unknown): Promise<unknown> {
+  const checked = await tool.schema.validate(args);
+  if (checked.ok) return checked.value;
+  throw new ToolCallError(`Invalid arguments for ${tool.name}: ${describeIssues(checked.issues)}.`, {
+    kind: "invalid-arguments",
+    toolName: tool.name,
+    issues: checked.issues,
+  });
+}
+
+async function authorizedArgs(
+  run: RunState,
+  tool: Tool,
+  call: ToolCallRequest,
+  context: TurnContext,
+): Promise<unknown> {
+  const { authorize } = run.options;
+  if (!authorize) return call.args;
+  const refused = (why: string, cause?: unknown): ToolCallError =>
+    new ToolCallError(why, { kind: "refused", toolName: tool.name }, cause === undefined ? undefined : { cause });
+  let answer: Awaited<ReturnType<typeof authorize>>;
+  try {
+    answer = await run.bound(() => authorize(call, context));
+  } catch (cause) {
+    throw refused(`The call could not be authorized: ${errorMessage(cause)}`, cause);
+  }
+  if (answer === true) return call.args;
+  if (typeof answer === "object" && answer !== null && "args" in answer) return validArgs(tool, answer.args);
+  const why = typeof answer === "object" && answer !== null && "refuse" in answer ? answer.refuse : "";
+  throw refused(why || "The call was refused.");
+}
+
+function toolContext(turn: TurnContext): Omit<ToolContext, "callId" | "signal"> {
+  const { userId, chatId, agentName, runId, deps, history } = turn;
+  return { userId, chatId, agentName, runId, deps, history };
+}
+
+/** What the model reads of a result: text as it is, content parts, everything else as JSON. */
+function toContent(result: unknown, toolName: string): string | readonly ContentPart[] {
+  if (typeof result === "string") return result;
+  if (isContent(result)) return structuredClone(result);
+  if (isContentPart(result)) return [structuredClone(result)];
+  try {
+    return JSON.stringify(result) ?? "null";
+  } catch (cause) {
+    const message = `The tool's result cannot be written as JSON: ${errorMessage(cause)}`;
+    throw new ToolCallError(message, { kind: "failed", toolName }, { cause });
+  }
+}
+
+function unknownTool(name: string, tools: readonly Tool[]): ToolCallError {
+  const known = tools.map((tool) => tool.name).join(", ");
+  return new ToolCallError(
+    `There is no tool named "${name}". ${known ? `The tools are: ${known}.` : "There are no tools."}`,
+    {
+      kind: "unknown-tool",
+      toolName: name,
+    },
+  );
+}
+
+function stoppedCall(toolName: string, cause?: unknown): ToolCallError {
+  if (cause instanceof ToolCallError && cause.kind === "stopped") return cause;
+  const options = cause === undefined ? undefined : { cause };
+  return new ToolCallError(
+    "The run was stopped before this call had a result.",
+    { kind: "stopped", toolName },
+    options,
+  );
+}
+
+function failure(thrown: unknown, tool: Tool | undefined, toolName: string, args: unknown): ToolCallError {
+  if (thrown instanceof ToolCallError && thrown.toolName === toolName) return thrown;
+  let message = errorMessage(thrown);
+  try {
+    message = tool?.onError?.(thrown, args) ?? message;
+  } catch {
+    // The tool's own message stands.
+  }
+  return new ToolCallError(message || "The tool failed.", { kind: "failed", toolName }, { cause: thrown });
+}
+
+type AnyGenerator = AsyncGenerator<unknown, unknown, unknown> | Generator<unknown, unknown, unknown>;
+
+function isGenerator(value: unknown): value is AnyGenerator {
+  if (typeof value !== "object" || value === null || !("next" in value) || typeof value.next !== "function")
+    return false;
+  return Symbol.asyncIterator in value || Symbol.iterator in value;
+}
+
+function leave(generator: AnyGenerator): void {
+  try {
+    Promise.resolve(generator.return(undefined)).catch(() => {});
+  } catch {
+    // A synchronous generator's cleanup failed; the call has its outcome already.
+  }
+}

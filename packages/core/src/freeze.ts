@@ -1,0 +1,11 @@
+/** Freezes a plain value to its depth. What is frozen already is not walked again. */
+export function deepFreeze<T>(value: T): T {
+  const stack: unknown[] = [value];
+  while (stack.length > 0) {
+    const top = stack.pop();
+    if (typeof top !== "object" || top === null || Object.isFrozen(top) || ArrayBuffer.isView(top)) continue;
+    Object.freeze(top);
+    for (const child of Object.values(top)) if (typeof child === "object") stack.push(child);
+  }
+  return value;
+}

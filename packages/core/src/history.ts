@@ -1,0 +1,151 @@
+import { ConfigError } from "./errors.ts";
+import { deepFreeze } from "./freeze.ts";
+import type { ContentPart, Input, Message, ToolCallPart, ToolMessage } from "./messages.ts";
+import { isContentPart, textOf, toolCallsOf } from "./messages.ts";
+
+/** The messages of an input. Throws {@link ConfigError} where it is empty or not an input at all. */
+export function toMessages(input: Input): Message[] {
+  if (typeof input === "string") {
+    if (input.trim() === "") throw new ConfigError("input", "expected a prompt, got an empty string");
+    return [{ role: "user", content: input }];
+  }
+  if (!Array.isArray(input)) {
+    throw new ConfigError("input", `expected a string, content parts or messages, got ${typeof input}`);
+  }
+  if (isParts(input)) return [deepFreeze({ role: "user", content: [...input] })];
+  const messages: Message[] = [...input];
+  checkMessages(messages, "input");
+  return messages;
+}
+
+function isParts(input: Input): input is readonly ContentPart[] {
+  return Array.isArray(input) && input.length > 0 && input.every(isContentPart);
+}
+
+/** Throws {@link ConfigError} naming the first entry that is not one of our messages. */
+export function checkMessages(messages: readonly unknown[], at: string): asserts messages is readonly Message[] {
+  for (let index = 0; index < messages.length; index++) {
+    const problem = problemOf(messages[index]);
+    if (problem) throw new ConfigError(`${at}[${index}]`, problem);
+  }
+}
+
+const foreign = "; histories of a provider's API are converted by its package (from…Messages)";
+
+function problemOf(message: unknown): string | undefined {
+  if (typeof message !== "object" || message === null || !("role" in message) || !("content" in message)) {
+    return `expected a message with role and content, got ${message === null ? "null" : typeof message}${foreign}`;
+  }
+  const { role, content } = message;
+  const parts = Array.isArray(content);
+  switch (role) {
+    case "system":
+      return typeof content === "string" ? undefined : "expected a system message's content to be a string";
+    case "user":
+      if (typeof content === "string" || (parts && content.every(isContentPart))) return undefined;
+      return `expected a user message's content to be a string or text, image and file parts${foreign}`;
+    case "assistant":
+      if (parts && content.every((part) => typeof part === "object" && part !== null && "type" in part)) {
+        const call = content.find((part) => part.type === "tool-call");
+        return call && typeof call.callId !== "string" ? "expected a tool-call part to have a callId" : undefined;
+      }
+      return `expected an assistant message's content to be a list of parts${foreign}`;
+    case "tool":
+      if (!("callId" in message) || typeof message.callId !== "string")
+        return `expected a tool message to have a callId${foreign}`;
+      return typeof content === "string" || parts
+        ? undefined
+        : "expected a tool message's content to be a string or parts";
+    default:
+      return `expected the role system, user, assistant or tool, got ${JSON.stringify(role)}${foreign}`;
+  }
+}
+
+/** What a call gets for a result when its run ended before it had one. */
+export const interruptedText = "No result: the run was interrupted before this tool call had one.";
+
+/**
+ * Makes a history valid again that a crash has cut: every call gets exactly one result, right after its message and in
+ * the order of the calls; results without a call go. A valid history is given back as it is.
+ */
+export function repairHistory(messages: readonly Message[]): readonly Message[] {
+  if (isComplete(messages)) return messages;
+  const repaired: Message[] = [];
+  for (let index = 0; index < messages.length; index++) {
+    const message = messages[index];
+    if (!message || message.role === "tool") continue;
+    repaired.push(message);
+    const calls = toolCallsOf(message);
+    if (calls.length === 0) continue;
+    const results = new Map<string, ToolMessage>();
+    for (let next = index + 1; next < messages.length; next++) {
+      const candidate = messages[next];
+      // A result that came late, after a user's message, still belongs to its call; the next answer ends the search.
+      if (candidate?.role === "assistant") break;
+      if (candidate?.role === "tool" && !results.has(candidate.callId)) results.set(candidate.callId, candidate);
+    }
+    for (const call of calls) repaired.push(results.get(call.callId) ?? interrupted(call));
+  }
+  return repaired;
+}
+
+function interrupted(call: ToolCallPart): ToolMessage {
+  return { role: "tool", callId: call.callId, name: call.name, content: interruptedText, isError: true };
+}
+
+function isComplete(messages: readonly Message[]): boolean {
+  let open: ToolCallPart[] = [];
+  for (const message of messages) {
+    if (message.role === "tool") {
+      if (open.shift()?.callId !== message.callId) return false;
+    } else {
+      if (open.length > 0) return false;
+      if (message.role === "assistant") open = toolCallsOf(message);
+    }
+  }
+  return open.length === 0;
+}
+
+/** Only what user and model said to each other: text, without tool calls, results and reasoning. */
+export function simplify(messages: readonly Message[]): Message[] {
+  return messages.flatMap((message): Message[] => {
+    if (message.role === "user") return [message];
+    const text = message.role === "assistant" ? textOf(message) : "";
+    return text ? [{ role: "assistant", content: [{ type: "text", text }] }] : [];
+  });
+}
+
+const counted = new WeakMap<Message, number>();
+/** What a provider charges for an image is of this order, whatever its size in bytes. */
+const imageTokens = 1000;
+
+/** A rough count of a message's tokens: characters divided by four. Counted once per message. */
+export function estimateTokens(message: Message): number {
+  let tokens = counted.get(message);
+  if (tokens === undefined) {
+    tokens = 4;
+    if (typeof message.content === "string") tokens += message.content.length / 4;
+    else for (const part of message.content) tokens += partTokens(part);
+    tokens = Math.ceil(tokens);
+    counted.set(message, tokens);
+  }
+  return tokens;
+}
+
+function partTokens(part: Exclude<Message["content"], string>[number]): number {
+  switch (part.type) {
+    case "text":
+    case "reasoning":
+    case "refusal":
+      return part.text.length / 4;
+    case "tool-call":
+      return (part.name.length + JSON.stringify(part.args).length) / 4;
+    case "provider-tool":
+      return (JSON.stringify(part.input ?? "").length + JSON.stringify(part.output ?? "").length) / 4;
+    case "image":
+    case "file":
+      return imageTokens;
+    case "source":
+      return 0;
+  }
+}

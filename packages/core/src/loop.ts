@@ -1,0 +1,170 @@
+import { Answer } from "./answer.ts";
+import { errorMessage, MillraceError } from "./errors.ts";
+import type { AgentEvent, Final, ModelName } from "./events.ts";
+import { executeCalls } from "./execute-calls.ts";
+import { repairHistory } from "./history.ts";
+import { type Message, toolCallsOf } from "./messages.ts";
+import type { FinishReason, Model, ModelFinish } from "./model.ts";
+import { OpenRequest } from "./model-request.ts";
+import { checkOutput } from "./output.ts";
+import { prepareTurn } from "./prepare-turn.ts";
+import { RunCut } from "./run-control.ts";
+import type { Ending, RunState } from "./run-state.ts";
+import { nextMacrotask } from "./runtime.ts";
+
+/** After so long without a pause the loop lets timers and signals be served, in milliseconds. */
+const breathMs = 8;
+
+/**
+ * The agent loop: the only one. Every run ends with exactly one `Final`, whatever happened; a run that failed throws
+ * its error after it.
+ *
+ * Its reader never calls `return()` on it but stops the run and reads on to the end: so what a cut leaves behind is
+ * put in order here, as ordinary statements, and not in a `finally` that could yield nothing.
+ */
+export async function* loop(run: RunState, input: readonly Message[]): AsyncGenerator<AgentEvent, Final, undefined> {
+  const { maxTurns = 10, model } = run.options;
+  const tools = run.options.tools.map(({ tool }) => tool.name);
+  let ending: Ending = { stopReason: "completed" };
+  let answer: Answer | undefined;
+  let estimatedInput = 0;
+  try {
+    yield run.stamp({ type: "run-start", input, ...(typeof model !== "function" && { model: nameOf(model) }), tools });
+    run.listen();
+    await run.control.wait(run.load());
+    for (const message of input) yield run.add(message);
+    for (;;) {
+      for (const message of run.takeSent()) yield run.add(message);
+      run.control.check();
+      if (run.turn === maxTurns) {
+        yield run.stamp({ type: "max-turns-reached", maxTurns });
+        ending = { stopReason: "max-turns" };
+        break;
+      }
+      run.turn++;
+      const turn = await run.control.wait(prepareTurn(run));
+      estimatedInput = turn.tokens;
+      const messages = turn.request.messages.length;
+      yield run.stamp({ type: "turn-start", turn: run.turn, model: nameOf(turn.model), messages, tokens: turn.tokens });
+      run.control.check();
+
+      answer = new Answer(run, turn.model, turn.tools);
+      const request = new OpenRequest(run, turn.model, turn.request);
+      try {
+        let breath = Date.now();
+        for (let at = breath; ; ) {
+          const step = await request.next(at);
+          at = Date.now();
+          request.arrived(at);
+          if (step.done) break;
+          const event = step.value;
+          for (const out of answer.take(event, at)) yield out;
+          if (event.type === "finish") break;
+          if (event.type === "tool-call-delta") {
+            const preview = answer.preview(event);
+            const progress = preview && (await run.control.wait(shown(preview.show)));
+            const { callId, name } = event;
+            if (progress !== undefined) yield run.stamp({ type: "tool-progress", callId, name, progress });
+          }
+          if (at - breath > breathMs) {
+            await nextMacrotask();
+            breath = Date.now();
+          }
+        }
+      } finally {
+        request.close();
+      }
+      const finish = answer.complete();
+      const usage = answer.usage(turn.tokens);
+      run.spend(usage);
+      answer = undefined;
+      if (finish.message.content.length > 0) yield run.add(finish.message);
+
+      const calls = toolCallsOf(finish.message);
+      if (calls.length > 0) for (const message of yield* executeCalls(run, calls, turn.tools)) yield run.add(message);
+      yield run.stamp({ type: "turn-end", turn: run.turn, usage, finishReason: finish.reason });
+      run.control.check();
+      if (calls.length > 0 || finish.reason === "pause" || run.hasSent) continue;
+
+      const verdict = await run.control.wait(checkOutput(run, finish));
+      if (verdict.askAgain) {
+        yield run.add(verdict.askAgain);
+        continue;
+      }
+      ending = { stopReason: stopReasonOf(finish), ...(verdict.object !== undefined && { object: verdict.object }) };
+      break;
+    }
+  } catch (thrown) {
+    ending =
+      thrown instanceof RunCut || run.control.stopped
+        ? { stopReason: "stopped" }
+        : { stopReason: "error", error: asError(thrown) };
+  }
+
+  if (answer) {
+    run.spend(answer.usage(estimatedInput));
+    const partial = answer.partial();
+    if (partial) yield run.add(partial);
+  }
+  // Only a fault of our own could leave a call without its result; the history is valid even then.
+  for (const message of repairHistory(run.history).slice(run.history.length)) yield run.add(message);
+  if (ending.stopReason === "stopped" && run.control.stopped)
+    yield run.stamp({ type: "stopped", ...run.control.stopped });
+  run.control.close();
+  const final = run.end(ending);
+  yield final;
+  if (ending.error) throw withFinal(ending.error, final);
+  return final;
+}
+
+function nameOf({ provider, id }: Model): ModelName {
+  return { provider, id };
+}
+
+/** A preview that fails shows nothing. */
+async function shown(show: () => unknown): Promise<unknown> {
+  try {
+    return await show();
+  } catch {
+    return undefined;
+  }
+}
+
+const stopReasons: Record<FinishReason, Ending["stopReason"]> = {
+  stop: "completed",
+  other: "completed",
+  "tool-calls": "completed",
+  pause: "completed",
+  length: "length",
+  "content-filter": "content-filter",
+  error: "error",
+};
+
+function stopReasonOf({ message, reason }: ModelFinish): Ending["stopReason"] {
+  return message.content.some((part) => part.type === "refusal") ? "refused" : stopReasons[reason];
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new MillraceError(errorMessage(thrown), { cause: thrown });
+}
+
+/** Hangs the run's `Final` on the error that is thrown after it, where {@link finalOf} finds it. */
+function withFinal(error: Error, final: Final): Error {
+  try {
+    Object.defineProperty(error, "final", { value: final, configurable: true, enumerable: false });
+  } catch {
+    // A frozen error goes without.
+  }
+  return error;
+}
+
+/** The `Final` of the run that threw `error`; undefined for an error that no run threw. */
+export function finalOf(error: unknown): Final | undefined {
+  if (!(error instanceof Error) || !("final" in error)) return undefined;
+  const { final } = error;
+  return isFinal(final) ? final : undefined;
+}
+
+function isFinal(value: unknown): value is Final {
+  return typeof value === "object" && value !== null && "type" in value && value.type === "final";
+}

@@ -1,0 +1,66 @@
+import type { TurnContext } from "./agent-options.ts";
+import { estimateTokens } from "./history.ts";
+import type { JsonSchema, Model, ModelRequest, ModelSettings, ToolDefinition } from "./model.ts";
+import type { RunState } from "./run-state.ts";
+import { enabledTools, type Tool } from "./tool.ts";
+
+/** What one turn is made of. */
+export interface Turn {
+  readonly model: Model;
+  readonly tools: readonly Tool[];
+  readonly request: ModelRequest;
+  /** Tokens of the request, estimated. */
+  readonly tokens: number;
+}
+
+/** Asks this turn's questions (model, instructions, tools on offer) and builds its request. */
+export async function prepareTurn(run: RunState): Promise<Turn> {
+  const { model, instructions, tools: offered, output, settings = {} } = run.options;
+  const context = run.context(run.signal);
+  const ask = <T>(question: T | ((context: TurnContext) => T | Promise<T>)): T | Promise<T> =>
+    isQuestion(question) ? run.bound(() => question(context)) : question;
+
+  const tools = offered.length > 0 ? await run.bound(() => enabledTools(offered, context)) : [];
+  const definitions = await Promise.all(tools.map(definitionOf));
+  const system = instructions === undefined ? "" : await ask(instructions);
+  const messages = [...run.history];
+  const request: ModelRequest = {
+    messages,
+    ...(system && { instructions: system }),
+    tools: definitions,
+    ...(output && { output: { name: "output", schema: await output.jsonSchema() } }),
+    settings: settingsFor(run, settings),
+  };
+  let tokens =
+    Math.ceil(system.length / 4) + definitions.reduce((sum, { parameters }) => sum + schemaTokens(parameters), 0);
+  for (const message of messages) tokens += estimateTokens(message);
+  return { model: await ask(model), tools, request, tokens };
+}
+
+/** A demanded tool call is demanded once: the model must be free to answer when it has the result. */
+function settingsFor(run: RunState, settings: ModelSettings): ModelSettings {
+  const { toolChoice, ...rest } = settings;
+  const isDemand = toolChoice === "required" || typeof toolChoice === "object";
+  return isDemand && run.hasCalledTools ? rest : settings;
+}
+
+async function definitionOf({ name, description, schema, strict }: Tool): Promise<ToolDefinition> {
+  return { name, description, parameters: await schema.jsonSchema(), ...(strict && { strict }) };
+}
+
+const counted = new WeakMap<JsonSchema, number>();
+
+function schemaTokens(schema: JsonSchema): number {
+  let tokens = counted.get(schema);
+  if (tokens === undefined) {
+    tokens = Math.ceil(JSON.stringify(schema).length / 4);
+    counted.set(schema, tokens);
+  }
+  return tokens;
+}
+
+function isQuestion<T>(
+  value: T | ((context: TurnContext) => T | Promise<T>),
+): value is (context: TurnContext) => T | Promise<T> {
+  return typeof value === "function";
+}

@@ -1,0 +1,176 @@
+import type { AgentOptions, RespondOptions, TurnContext } from "./agent-options.ts";
+import type { AgentEvent, Final, MessageAdded, RunInfo, StopReason } from "./events.ts";
+import { deepFreeze } from "./freeze.ts";
+import { repairHistory, simplify } from "./history.ts";
+import { HookRunner } from "./hooks.ts";
+import { type Message, textOf } from "./messages.ts";
+import { RunControl } from "./run-control.ts";
+import { type Bound, bindContext } from "./runtime.ts";
+import type { SchemaAdapter } from "./schema-adapter.ts";
+import type { OfferedTool } from "./tool.ts";
+import { addUsage, noUsage, type Usage } from "./usage.ts";
+
+/** An event before it has its place in the run. */
+export type Unstamped<Event = AgentEvent> = Event extends AgentEvent ? Omit<Event, "seq" | "at" | "run"> : never;
+
+/** What an agent's options and a call's overrides come to. */
+export interface RunOptions extends Omit<AgentOptions, "name" | "description" | "tools" | "output" | "hooks"> {
+  readonly tools: readonly OfferedTool[];
+  readonly output: SchemaAdapter | undefined;
+  readonly deps: unknown;
+  readonly signal: RespondOptions["signal"];
+}
+
+/** How a run ended. */
+export interface Ending {
+  stopReason: StopReason;
+  error?: Error;
+  object?: unknown;
+}
+
+/** One run: whose it is, what it has said and spent, and what can stop it. */
+export class RunState {
+  readonly info: RunInfo;
+  readonly options: RunOptions;
+  readonly control: RunControl = new RunControl();
+  /** Calls tools, hooks and questions in the async context of the caller of `respond()`. */
+  readonly bound: Bound = bindContext();
+  hooks: HookRunner | undefined;
+  /** The conversation: what was given and what was added. */
+  history: Message[] = [];
+  turn = 0;
+  usage: Usage = noUsage;
+  final: Final | undefined;
+  /** How often a structured answer was asked for again. */
+  outputAttempts = 0;
+  /** Aborted by a stop. Given to questions; tools and requests have signals of their own. */
+  readonly signal: AbortSignal;
+  readonly #added: Message[] = [];
+  readonly #sent: Message[] = [];
+  readonly #startedAt = Date.now();
+  #seq = 0;
+
+  /** Shows each message to its conversation as it joins the history. */
+  onAdded: ((message: Message) => void) | undefined;
+  /** Where the history comes from. */
+  readonly #given: readonly Message[] | (() => Promise<readonly Message[]>);
+
+  constructor(info: RunInfo, options: RunOptions, history: readonly Message[] | (() => Promise<readonly Message[]>)) {
+    this.#given = history;
+    this.info = info;
+    this.options = options;
+    const controller = new AbortController();
+    this.signal = controller.signal;
+    this.control.onStop(() => controller.abort(new DOMException("The run was stopped", "AbortError")));
+  }
+
+  /** Begins to listen to everything that can stop the run. `control.close()` ends it. */
+  listen(): void {
+    const { signal, stop, timeouts } = this.options;
+    if (signal) this.control.follow(signal);
+    if (timeouts?.runMs !== undefined) this.control.limit(timeouts.runMs);
+    if (!stop?.check) return;
+    const { check, everyMs = 3000 } = stop;
+    const { userId, chatId, id: runId } = this.info;
+    this.control.poll(
+      () => this.bound(() => check({ userId, chatId, runId })),
+      everyMs,
+      (error) => this.report(error),
+    );
+  }
+
+  /** Reads the history and repairs what a crash may have left of it. */
+  async load(): Promise<void> {
+    const given = typeof this.#given === "function" ? await this.#given() : this.#given;
+    this.history = [...repairHistory(given)];
+  }
+
+  /** Reports what went wrong in something that must not break the run. */
+  report(error: unknown): void {
+    (this.hooks ?? new HookRunner([], this.bound)).report(error);
+  }
+
+  /** Whether this run has executed tools. */
+  get hasCalledTools(): boolean {
+    return this.#added.some((message) => message.role === "tool");
+  }
+
+  /** Gives an event its place in the run and shows it to the observers. Every event made here is yielded next. */
+  stamp(event: Unstamped): AgentEvent {
+    return this.emit({ ...event, seq: this.nextSeq(), at: Date.now(), run: this.info });
+  }
+
+  /** Shows a whole event to the observers. */
+  emit<Event extends AgentEvent>(event: Event): Event {
+    this.hooks?.observe(event);
+    return event;
+  }
+
+  nextSeq(): number {
+    return this.#seq++;
+  }
+
+  /** Adds a message to the history. */
+  add(message: Message): MessageAdded {
+    deepFreeze(message);
+    this.history.push(message);
+    this.#added.push(message);
+    this.onAdded?.(message);
+    return this.emit({ type: "message-added", seq: this.nextSeq(), at: Date.now(), run: this.info, message });
+  }
+
+  /** Counts what was spent. */
+  spend(usage: Usage): void {
+    this.usage = addUsage(this.usage, usage);
+  }
+
+  /** Keeps messages that were sent into the live run, for before its next turn. */
+  send(messages: readonly Message[]): void {
+    this.#sent.push(...messages);
+  }
+
+  takeSent(): Message[] {
+    return this.#sent.splice(0);
+  }
+
+  get hasSent(): boolean {
+    return this.#sent.length > 0;
+  }
+
+  /** What questions are told. */
+  context(signal: AbortSignal): TurnContext {
+    const { userId, chatId, agentName, id: runId } = this.info;
+    const { turn, usage } = this;
+    return {
+      userId,
+      chatId,
+      agentName,
+      runId,
+      turn,
+      usage,
+      history: [...this.history],
+      deps: this.options.deps,
+      signal,
+    };
+  }
+
+  /** Makes the last event. */
+  end({ stopReason, error, object }: Ending): Final {
+    const last = this.#added.findLast((message) => message.role === "assistant");
+    this.final = {
+      type: "final",
+      seq: this.nextSeq(),
+      at: Date.now(),
+      run: this.info,
+      stopReason,
+      output: last ? textOf(last) : "",
+      ...(object !== undefined && { object }),
+      history: { messages: this.history, simplified: simplify(this.history), added: this.#added },
+      usage: this.usage,
+      turns: this.turn,
+      durationMs: Date.now() - this.#startedAt,
+      ...(error && { error }),
+    };
+    return this.emit(this.final);
+  }
+}

@@ -1,0 +1,43 @@
+/** The little that the core asks of its runtime beyond web APIs, each with a fallback. */
+
+interface Runtime {
+  setImmediate?: (callback: () => void) => unknown;
+  process?: { getBuiltinModule?: (name: string) => { AsyncLocalStorage?: { snapshot(): Bound } } | undefined };
+}
+
+/** Calls a function in the async context in which the binding was made. */
+export type Bound = <T>(callback: () => T) => T;
+
+const runtime: typeof globalThis & Runtime = globalThis;
+
+/** Lets timers, sockets and signals be served. */
+export function nextMacrotask(): Promise<void> {
+  return new Promise((resolve) => (runtime.setImmediate ? runtime.setImmediate(resolve) : setTimeout(resolve)));
+}
+
+const storage = runtime.process?.getBuiltinModule?.("node:async_hooks")?.AsyncLocalStorage;
+
+/**
+ * Captures the caller's async context (`AsyncLocalStorage`), so that tools and hooks see the request that they work
+ * for, whoever reads the stream. Without such a thing in the runtime the callback is called as it is.
+ */
+export function bindContext(): Bound {
+  return storage ? storage.snapshot() : (callback) => callback();
+}
+
+/** The longest delay that a timer can hold. */
+export const maxTimerMs: number = 2 ** 31 - 1;
+
+/**
+ * Calls back after `ms`. Gives the function that takes the timer away.
+ *
+ * @param background the timer alone does not keep a process alive, where the runtime can tell (Node)
+ */
+export function after(ms: number, callback: () => void, background = false): () => void {
+  const timer = setTimeout(callback, Math.min(Math.max(ms, 0), maxTimerMs));
+  const handle: unknown = timer;
+  if (background && typeof handle === "object" && handle !== null && "unref" in handle) {
+    if (typeof handle.unref === "function") handle.unref();
+  }
+  return () => clearTimeout(timer);
+}

@@ -1,0 +1,140 @@
+import type { Schema as ValidatorSchema } from "@cfworker/json-schema";
+import { ConfigError, errorMessage, type Issue } from "./errors.ts";
+import type { JsonSchema } from "./model.ts";
+import type { Schema, StandardIssue, StandardSchema } from "./standard-schema.ts";
+
+/** What a schema says of a value. */
+export type Validation = { ok: true; value: unknown } | { ok: false; issues: readonly Issue[] };
+
+/** One form for every kind of schema: what the model is told, and whether a value fits. */
+export interface SchemaAdapter {
+  /** The JSON Schema, made once. Throws {@link ConfigError} where the schema has none. */
+  jsonSchema(): Promise<JsonSchema>;
+  validate(value: unknown): Promise<Validation>;
+}
+
+/**
+ * Adapts zod 4, zod 3, any Standard Schema that has a JSON Schema, or a JSON Schema.
+ *
+ * @param option where the schema was given, for the error
+ */
+export function adaptSchema(schema: Schema, option: string): SchemaAdapter {
+  if (isStandard(schema)) return adaptStandard(schema, option);
+  if (isJsonSchema(schema)) return adaptJsonSchema(schema, option);
+  throw new ConfigError(
+    option,
+    "expected a Standard Schema (zod, valibot, arktype …) or a JSON Schema object, " +
+      `got ${schema === null ? "null" : typeof schema}`,
+  );
+}
+
+function adaptStandard(schema: StandardSchema, option: string): SchemaAdapter {
+  const { vendor, validate } = schema["~standard"];
+  let json: Promise<JsonSchema> | undefined;
+  return {
+    jsonSchema() {
+      json ??= standardJsonSchema(schema).then(withoutDialect, (cause) => {
+        throw new ConfigError(option, `no JSON Schema can be made of this ${vendor} schema: ${errorMessage(cause)}`, {
+          cause,
+        });
+      });
+      return json;
+    },
+    async validate(value) {
+      const result = await validate(value);
+      return result.issues ? { ok: false, issues: result.issues.map(toIssue) } : { ok: true, value: result.value };
+    },
+  };
+}
+
+async function standardJsonSchema(schema: StandardSchema): Promise<JsonSchema> {
+  const { vendor, jsonSchema } = schema["~standard"];
+  if (jsonSchema) return jsonSchema.input({ target: "draft-07" });
+  // Both loaded only for those who use them: each is an optional peer.
+  if (vendor === "zod" && isZod4(schema)) {
+    const { toJSONSchema } = await import("zod/v4/core");
+    return { ...toJSONSchema(schema, { target: "draft-07", io: "input" }) };
+  }
+  if (vendor === "zod" && isZod3(schema)) {
+    const { zodToJsonSchema } = await import("zod-to-json-schema");
+    return { ...zodToJsonSchema(schema, { $refStrategy: "none" }) };
+  }
+  throw new TypeError(
+    vendor === "valibot"
+      ? "wrap it with toStandardJsonSchema() of @valibot/to-json-schema"
+      : "it lacks `~standard.jsonSchema`; use a version that has it, or give a JSON Schema",
+  );
+}
+
+function adaptJsonSchema(schema: JsonSchema, option: string): SchemaAdapter {
+  let validator: Promise<(value: unknown) => Validation> | undefined;
+  const shown = Promise.resolve(withoutDialect(schema));
+  return {
+    jsonSchema: () => shown,
+    async validate(value) {
+      validator ??= jsonSchemaValidator(schema, option);
+      return (await validator)(value);
+    },
+  };
+}
+
+async function jsonSchemaValidator(schema: ValidatorSchema, option: string): Promise<(value: unknown) => Validation> {
+  const { Validator } = await import("@cfworker/json-schema");
+  const draft = String(schema.$schema ?? "").includes("2020-12") ? "2020-12" : "7";
+  const validator = new Validator(schema, draft, false);
+  return (value) => {
+    try {
+      const { valid, errors } = validator.validate(value);
+      // Each failing keyword is reported at every level above it; the innermost says what is wrong.
+      const innermost = errors.filter((error) => !/^(properties|items|allOf|\$ref)$/.test(error.keyword));
+      const issues = (innermost.length ? innermost : errors).map((error) => ({
+        path: error.instanceLocation.replace(/^#\/?/, "").replaceAll("/", "."),
+        message: error.error,
+      }));
+      return valid ? { ok: true, value } : { ok: false, issues };
+    } catch (cause) {
+      throw new ConfigError(option, `not a usable JSON Schema: ${errorMessage(cause)}`, { cause });
+    }
+  };
+}
+
+function toIssue({ message, path = [] }: StandardIssue): Issue {
+  let text = "";
+  for (const segment of path) {
+    const key = typeof segment === "object" ? segment.key : segment;
+    text += typeof key === "number" ? `[${key}]` : text ? `.${String(key)}` : String(key);
+  }
+  return { path: text, message };
+}
+
+/** Issues as one readable line. */
+export function describeIssues(issues: readonly Issue[]): string {
+  const shown = issues.slice(0, 10).map(({ path, message }) => (path ? `${path}: ${message}` : message));
+  return shown.join("; ") + (issues.length > shown.length ? `; and ${issues.length - shown.length} more` : "");
+}
+
+/** Providers refuse or count `$schema`; it says nothing to a model. */
+function withoutDialect(schema: JsonSchema): JsonSchema {
+  const { $schema: _, ...rest } = schema;
+  return rest;
+}
+
+function isStandard(schema: unknown): schema is StandardSchema {
+  // arktype's schemas are functions.
+  return (typeof schema === "object" || typeof schema === "function") && schema !== null && "~standard" in schema;
+}
+
+function isJsonSchema(schema: unknown): schema is JsonSchema {
+  return typeof schema === "object" && schema !== null && !Array.isArray(schema);
+}
+
+type Zod4 = Parameters<typeof import("zod/v4/core").toJSONSchema>[0];
+type Zod3 = Parameters<typeof import("zod-to-json-schema").zodToJsonSchema>[0];
+
+function isZod4(schema: object): schema is Zod4 & object {
+  return "_zod" in schema;
+}
+
+function isZod3(schema: object): schema is Zod3 & object {
+  return "_def" in schema && !("_zod" in schema);
+}
