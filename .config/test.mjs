@@ -16,7 +16,7 @@ const examples = readdirSync("examples").filter((name) => existsSync(`examples/$
 
 /** @type {[name: string, command: string][]} */
 const steps = [
-  ["lint and format", "biome ci --error-on-warnings ."],
+  ["lint and format", "biome check --error-on-warnings ."],
   ["unused code and dependencies", "knip --config .config/knip.jsonc"],
   ...packages.map((name) => step(`types of packages/${name}`, `tsc --project packages/${name}`)),
   ["types of tests, examples and tools", "tsc --project ."],
