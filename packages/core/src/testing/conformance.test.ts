@@ -171,8 +171,8 @@ const broken: Record<string, [(model: Model) => Model, string]> = {
     streaming(async function* (model, request, options) {
       try {
         yield* model.stream(request, options);
-      } catch (cause) {
-        throw new DOMException("This operation was aborted", "AbortError", { cause });
+      } catch {
+        throw new DOMException("This operation was aborted", "AbortError");
       }
     }),
     "throws the reason of an abort before the headers, and leaves",
