@@ -1,0 +1,153 @@
+import type {
+  ContentBlockParam,
+  MessageParam,
+  TextBlockParam,
+  ToolResultBlockParam,
+} from "@anthropic-ai/sdk/resources/messages";
+import type { AssistantMessage, AssistantPart, Message, ToolCallPart, ToolMessage } from "millrace/provider";
+import { contentBlocks, isBlock, resultBlocks, textBlock } from "./encode-content.ts";
+import { toolId } from "./tool-id.ts";
+import { ownData } from "./wire.ts";
+
+/** A conversation as the Messages API takes it. */
+export interface AnthropicHistory {
+  /** The system prompt: one block for each leading system message. */
+  system?: TextBlockParam[];
+  /** Begins with a user's message; the roles alternate. */
+  messages: MessageParam[];
+}
+
+type Turn = { role: "user" | "assistant"; content: ContentBlockParam[] } | SystemTurn;
+
+/** An instruction in the middle that the API knows as such; only taken over from its own histories. */
+interface SystemTurn {
+  role: "system";
+  content: TextBlockParam[];
+}
+
+/**
+ * Converts a history, whichever provider it began on, into one that the Messages API accepts.
+ *
+ * Leading system messages become `system`; a later one becomes user text between `<system>` tags. Tool messages that
+ * follow each other become one user message, results first, together with what the user says next. Parts that only
+ * another provider can read (its reasoning, its own tools) are left out; this provider's go back unchanged.
+ *
+ * Throws `ModelError` of kind `unsupported` for a file that Claude cannot read.
+ */
+export function toAnthropicMessages(messages: readonly Message[]): AnthropicHistory {
+  const firstTurn = messages.findIndex((message) => message.role !== "system");
+  const leading = firstTurn < 0 ? messages : messages.slice(0, firstTurn);
+  const system = leading.flatMap((message) =>
+    typeof message.content === "string" ? (textBlock(message.content) ?? []) : [],
+  );
+  const turns: Turn[] = [];
+  for (const message of messages.slice(leading.length)) addTurn(turns, encodeMessage(message));
+  if (turns[0]?.role !== "user") turns.unshift({ role: "user", content: [opening] });
+  trimPrefill(turns.at(-1));
+  return { ...(system.length > 0 && { system }), messages: turns.map(toParam) };
+}
+
+/** Stands in where a history does not begin with the user. */
+const opening: TextBlockParam = { type: "text", text: "(The conversation begins.)" };
+
+function encodeMessage(message: Message): Turn {
+  switch (message.role) {
+    case "system": {
+      const kept = ownData(message)?.["content"];
+      if (isSystemContent(kept)) return { role: "system", content: kept };
+      return { role: "user", content: contentBlocks(message.content && `<system>\n${message.content}\n</system>`) };
+    }
+    case "user":
+      return { role: "user", content: contentBlocks(message.content) };
+    case "tool":
+      return { role: "user", content: [resultBlock(message)] };
+    case "assistant":
+      return { role: "assistant", content: assistantBlocks(message) };
+  }
+}
+
+/** Adds a turn to the last one where the role is the same. */
+function addTurn(turns: Turn[], turn: Turn): void {
+  const last = turns.at(-1);
+  if (turn.content.length === 0) return;
+  if (turn.role !== "system" && last?.role === turn.role) last.content.push(...turn.content);
+  else turns.push(turn);
+}
+
+function toParam(turn: Turn): MessageParam {
+  if (turn.role !== "user") return turn;
+  // The API wants every result before anything else that the user's message holds.
+  const results = turn.content.filter((block) => block.type === "tool_result");
+  if (results.length === 0) return turn;
+  return { role: "user", content: [...results, ...turn.content.filter((block) => block.type !== "tool_result")] };
+}
+
+function isSystemContent(value: unknown): value is TextBlockParam[] {
+  return Array.isArray(value) && value.every(isBlock);
+}
+
+/** A last message by the assistant is a prefill, and the API refuses one that ends in white space. */
+function trimPrefill(turn: Turn | undefined): void {
+  const block = turn?.content.at(-1);
+  if (turn?.role === "assistant" && block?.type === "text") {
+    turn.content[turn.content.length - 1] = { ...block, text: block.text.trimEnd() };
+  }
+}
+
+function resultBlock(message: ToolMessage): ToolResultBlockParam {
+  const { content, isError } = message;
+  const filled = typeof content === "string" ? content : resultBlocks(content);
+  const empty = filled.length === 0;
+  return {
+    ...ownData(message),
+    type: "tool_result",
+    tool_use_id: toolId(message.callId),
+    // An error must say something; a result may be empty.
+    ...(!empty ? { content: filled } : isError ? { content: "The tool failed without a message." } : {}),
+    ...(isError && { is_error: true }),
+  };
+}
+
+function assistantBlocks(message: AssistantMessage): ContentBlockParam[] {
+  const blocks = message.content.map(assistantBlock).filter((block) => block !== undefined);
+  // A message must not end in thinking: one that was cut while the model thought has nothing to say.
+  while (isThinking(blocks.at(-1))) blocks.pop();
+  return blocks;
+}
+
+function isThinking(block: ContentBlockParam | undefined): boolean {
+  return block?.type === "thinking" || block?.type === "redacted_thinking";
+}
+
+function assistantBlock(part: AssistantPart): ContentBlockParam | undefined {
+  const own = ownData(part);
+  switch (part.type) {
+    case "text": {
+      const block = textBlock(part.text);
+      return block && { ...block, ...own };
+    }
+    case "reasoning": {
+      const { redacted, signature, ...others } = own ?? {};
+      if (typeof redacted === "string") return { type: "redacted_thinking", data: redacted };
+      // Without its signature (cut off, or another provider's) the API would refuse it.
+      if (typeof signature !== "string") return undefined;
+      return { ...others, type: "thinking", thinking: part.text, signature };
+    }
+    case "refusal":
+      // Our own is the provider's explanation; another provider's is what its model said.
+      return own ? undefined : textBlock(part.text);
+    case "tool-call":
+      return callBlock(part);
+    case "provider-tool":
+      return isBlock(own) ? own : undefined;
+    case "source":
+    case "image":
+    case "file":
+      // Sources stand in the citations of their text; Claude takes no files in what it said itself.
+      return undefined;
+  }
+}
+
+function callBlock(part: ToolCallPart): ContentBlockParam {
+  return { ...ownData(part), type: "tool_use", id: toolId(part.callId), name: part.name, input: part.args };
+}
