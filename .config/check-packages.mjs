@@ -34,6 +34,7 @@ function check(name, folder) {
     if (tests.length > 0) fail(`${name}: the package contains tests: ${tests.join(", ")}`);
     const tarball = join(tarballs, filename);
     run("publint", "run", tarball, "--strict");
+    console.log(`${name}: ${paths.length} files`);
     run("attw", tarball, "--profile", "esm-only", "--no-emoji", "--format", "ascii", "--no-definitely-typed");
   }
 }
@@ -43,8 +44,8 @@ function check(name, folder) {
  * @param {...string} args
  */
 function run(tool, ...args) {
-  const { status } = spawnSync(tool, args, { stdio: "inherit", shell: process.platform === "win32" });
-  if (status !== 0) fail(`${tool} ${args.join(" ")} failed`);
+  const { status, stdout, stderr } = spawnSync(tool, args, { encoding: "utf8", shell: process.platform === "win32" });
+  if (status !== 0) fail(`${tool} ${args.join(" ")}:\n${stdout}${stderr}`);
 }
 
 /** @param {string} message */
