@@ -33,7 +33,7 @@ const steps = [
 // The tools come first in the PATH also when this file is started by hand. Without keys no example can leave the machine.
 /** @type {NodeJS.ProcessEnv} */
 const env = { ...process.env, PATH: `${join(process.cwd(), "node_modules/.bin")}${delimiter}${process.env["PATH"]}` };
-for (const name of Object.keys(env)) if (name.endsWith("_API_KEY")) delete env[name];
+for (const name of Object.keys(env)) if (/_(API_KEY|AUTH_TOKEN)$/.test(name)) delete env[name];
 
 const vitestArguments = process.argv.slice(2);
 if (vitestArguments.length > 0) {
