@@ -56,10 +56,16 @@ export async function* decodeResponse(
     for (let ended = false; !ended && !sawDone && !decoder.done; ) {
       const { done, value } = await reader.read();
       ended = done;
-      for (const { data } of done ? parser.end() : parser.push(value)) {
-        sawDone = data === "[DONE]";
-        if (sawDone || decoder.done) break;
-        if (data !== "") decoder.event(parseEvent(data, provider), out);
+      try {
+        for (const { data } of done ? parser.end() : parser.push(value)) {
+          sawDone = data === "[DONE]";
+          if (sawDone || decoder.done) break;
+          if (data !== "") decoder.event(parseEvent(data, provider, ended), out);
+        }
+      } catch (error) {
+        // What arrived before the fault, in the same chunk, is given all the same.
+        for (const event of out) yield event;
+        throw error;
       }
       if (out.length > 0 && !sawDone && !decoder.done) {
         for (const event of out) yield event;
@@ -86,17 +92,19 @@ function bodyOf(response: Response, provider: string): ReadableStream<Uint8Array
   throw protocolError(provider, "the answer has no body");
 }
 
-function parseEvent(data: ServerSentEvent["data"], provider: string): unknown {
+function parseEvent(data: ServerSentEvent["data"], provider: string, isLast: boolean): unknown {
   try {
     return JSON.parse(data);
   } catch (cause) {
+    // The stream was cut within an event.
+    if (isLast) throw cutError(provider);
     throw protocolError(provider, `an event is not JSON: ${JSON.stringify(data.slice(0, 120))}`, cause);
   }
 }
 
 function* wholeBody(text: string, decoder: Decoder, provider: string): Generator<ModelEvent, void> {
   const out: ModelEvent[] = [];
-  decoder.body(parseEvent(text, provider), out);
+  decoder.body(parseEvent(text, provider, false), out);
   yield* out;
   if (out.at(-1)?.type !== "finish") throw cutError(provider);
 }
