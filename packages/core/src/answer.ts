@@ -1,11 +1,11 @@
+import { MillraceError, ModelError } from "./errors.ts";
 import type { AgentEvent } from "./events.ts";
 import { GrowingText, LazyObjectDelta, LazyToolCallDelta } from "./lazy-events.ts";
 import { parseLenient } from "./lenient-json.ts";
 import type { AssistantMessage, AssistantPart } from "./messages.ts";
 import type { Model, ModelEvent, ModelFinish, ModelToolCallDelta } from "./model.ts";
-import { toModelError } from "./model-error.ts";
 import type { RunState } from "./run-state.ts";
-import type { Tool, ToolContext } from "./tool.ts";
+import { type OpenCall, type Tool, type ToolContext, toolContext } from "./tool.ts";
 import type { Usage } from "./usage.ts";
 
 /**
@@ -19,7 +19,11 @@ export class Answer {
   readonly #tools: readonly Tool[];
   readonly #texts: { type: "text" | "reasoning" | "refusal"; text: string }[] = [];
   readonly #files: AssistantPart[] = [];
-  readonly #calls = new Map<string, GrowingText & { previewed?: number }>();
+  readonly #calls = new Map<string, GrowingText & { previewed: number }>();
+  /** Calls of streaming tools that have begun while their arguments arrive. */
+  readonly openCalls: Map<string, OpenCall> = new Map();
+  /** Whether anything has come. */
+  hasBegun = false;
   readonly #object: GrowingText | undefined;
   #told: Partial<Usage> = {};
 
@@ -40,6 +44,7 @@ export class Answer {
   /** Takes an event of the model and gives those of the run, if it means any. */
   *take(event: ModelEvent, at: number): Generator<AgentEvent, void> {
     const run = this.#run;
+    this.hasBegun = true;
     switch (event.type) {
       case "text-delta":
         this.append("text", event.text, event.part);
@@ -87,17 +92,40 @@ export class Answer {
     }
   }
 
-  /** What the called tool makes of its half-arrived arguments, if it has a `preview` and it is time for one. */
-  preview(event: ModelToolCallDelta): { show: () => unknown } | undefined {
-    const tool = this.#tools.find((offered) => offered.name === event.name);
-    const json = this.#calls.get(event.callId);
-    if (!tool?.preview || !json || !isTimeForPreview(json.text.length, json.previewed ?? 0)) return undefined;
+  /**
+   * Shows half-arrived arguments to the tool that is called, when it wants to see them and it is time to: begins a
+   * streaming tool or gives it more, and gives what a `preview` makes of them. A preview that fails shows nothing.
+   */
+  async preview({ callId, name }: ModelToolCallDelta): Promise<unknown> {
+    const json = this.#calls.get(callId);
+    const tool = this.#tools.find((offered) => offered.name === name);
+    if (!json || !(tool?.preview || tool?.begin) || !isTimeForPreview(json.text.length, json.previewed))
+      return undefined;
     json.previewed = json.text.length;
     const partial = parseLenient(json.text);
     if (partial === undefined) return undefined;
-    const { signal, turn: _, usage: __, ...context } = this.#run.context(this.#run.signal);
-    const toolContext: ToolContext = { ...context, callId: event.callId, signal };
-    return { show: () => this.#run.bound(() => tool.preview?.(partial, toolContext)) };
+    const context = toolContext(this.#run.context(this.#run.signal), callId);
+    if (tool.begin) this.#begin(tool.begin, context).give(partial);
+    try {
+      return await this.#run.bound(() => tool.preview?.(partial, context));
+    } catch {
+      return undefined;
+    }
+  }
+
+  #begin(begin: NonNullable<Tool["begin"]>, context: ToolContext): OpenCall {
+    let call = this.openCalls.get(context.callId);
+    if (!call) {
+      call = this.#run.bound(() => begin(context));
+      this.openCalls.set(context.callId, call);
+    }
+    return call;
+  }
+
+  /** Ends the streaming tools of an answer that will not be finished. */
+  abandon(): void {
+    for (const [, call] of this.openCalls)
+      call.fail(new MillraceError("The model's answer was cut before the call was complete."));
   }
 
   /** The message of a complete answer. Throws where the model broke its contract. */
@@ -105,12 +133,17 @@ export class Answer {
     const { finish } = this;
     const { provider, id } = this.#model;
     if (!finish) {
-      const message = `the stream of ${id} ended without its finish event`;
-      throw toModelError({ provider, kind: "protocol", message });
+      throw new ModelError(`${provider}: the stream of ${id} ended without its finish event`, {
+        kind: "protocol",
+        provider,
+      });
     }
     if (finish.reason === "error") {
-      const message = `${id} ended its answer with an error (${finish.rawReason ?? "no reason given"})`;
-      throw toModelError({ provider, kind: "server-error", message });
+      const why = finish.rawReason ?? "no reason given";
+      throw new ModelError(`${provider}: ${id} ended its answer with an error (${why})`, {
+        kind: "server-error",
+        provider,
+      });
     }
     return finish;
   }
@@ -118,7 +151,7 @@ export class Answer {
   /** What stays of an answer that was cut: its text; calls whose arguments may be incomplete go. */
   partial(): AssistantMessage | undefined {
     const content: AssistantPart[] = [...this.#texts.filter((part) => part?.text), ...this.#files];
-    return content.some((part) => part.type !== "reasoning") ? { role: "assistant", content } : undefined;
+    return content.length > 0 ? { role: "assistant", content } : undefined;
   }
 
   /** What the answer cost: as told by the provider, else estimated. */
@@ -140,7 +173,7 @@ export class Answer {
   #grow(event: ModelToolCallDelta): GrowingText {
     let json = this.#calls.get(event.callId);
     if (!json) {
-      json = new GrowingText();
+      json = Object.assign(new GrowingText(), { previewed: 0 });
       this.#calls.set(event.callId, json);
     }
     json.text += event.delta;

@@ -7,7 +7,7 @@ import { type ContentPart, isContent, isContentPart, type ToolCallPart, type Too
 import type { RunState, Unstamped } from "./run-state.ts";
 import { after } from "./runtime.ts";
 import { describeIssues } from "./schema-adapter.ts";
-import { SubAgentProgress, type Tool, type ToolContext } from "./tool.ts";
+import { type OpenCall, SubAgentProgress, type Tool, toolContext } from "./tool.ts";
 
 type ToolEvent = Unstamped<Extract<AgentEvent, { callId: string }>>;
 
@@ -19,11 +19,12 @@ export async function* executeCalls(
   run: RunState,
   calls: readonly ToolCallPart[],
   tools: readonly Tool[],
+  openCalls: ReadonlyMap<string, OpenCall>,
 ): AsyncGenerator<AgentEvent, ToolMessage[], undefined> {
   const { parallel = true, maxConcurrency = calls.length } = run.options.toolExecution ?? {};
   const context = run.context(run.signal);
   const events = merge(
-    calls.map((call) => executeCall(run, call, tools, context)),
+    calls.map((call) => executeCall(run, call, tools, context, openCalls.get(call.callId))),
     parallel ? maxConcurrency : 1,
   );
   for (;;) {
@@ -39,6 +40,7 @@ async function* executeCall(
   call: ToolCallPart,
   tools: readonly Tool[],
   turn: TurnContext,
+  open: OpenCall | undefined,
 ): AsyncGenerator<ToolEvent, ToolMessage, undefined> {
   const { callId, name } = call;
   const tool = tools.find((offered) => offered.name === name);
@@ -52,18 +54,21 @@ async function* executeCall(
   let args: unknown = call.args;
   try {
     if (!tool) throw unknownTool(name, tools);
-    const context: ToolContext = { ...toolContext(turn), callId, signal: cut.signal };
+    const context = toolContext({ ...turn, signal: cut.signal }, callId);
     args = await cut.wait(checkedArgs(tool, call));
     args = await cut.wait(authorizedArgs(run, tool, { callId, name, args }, { ...turn, signal: cut.signal }));
     cut.check(name);
     yield { type: "tool-call-start", callId, name, args };
     cut.check(name);
-    const result = yield* invoke(run, tool, args, context, cut);
+    if (open) cut.signal.addEventListener("abort", () => open.fail(stoppedCall(name)), { once: true });
+    const execute = (): unknown => (open ? open.finish(args) : tool.execute(args, context));
+    const result = yield* invoke(run, tool.name, execute, callId, cut);
     const content = toContent(result, name);
     yield { type: "tool-result", ...done(), args, result };
     return { role: "tool", callId, name, content };
   } catch (thrown) {
     const error = cut.wasStopped ? stoppedCall(name, thrown) : failure(thrown, tool, name, args);
+    open?.fail(error);
     yield { type: "tool-error", ...done(), args, error };
     return { role: "tool", callId, name, content: error.message, isError: true };
   } finally {
@@ -74,13 +79,12 @@ async function* executeCall(
 /** Calls the tool and reads it to its result; a generator's yields become progress. */
 async function* invoke(
   run: RunState,
-  tool: Tool,
-  args: unknown,
-  context: ToolContext,
+  name: string,
+  execute: () => unknown,
+  callId: string,
   cut: CallCut,
 ): AsyncGenerator<ToolEvent, unknown, undefined> {
-  const { callId } = context;
-  const execution: unknown = run.bound(() => tool.execute(args, context));
+  const execution = run.bound(execute);
   if (!isGenerator(execution)) return await cut.wait(Promise.resolve(execution));
   try {
     for (;;) {
@@ -90,7 +94,7 @@ async function* invoke(
         if (value.event.type === "final") run.spend(value.event.usage);
         yield { type: "sub-agent", callId, agent: value.agent.name, event: value.event };
       } else {
-        yield { type: "tool-progress", callId, name: tool.name, progress: value };
+        yield { type: "tool-progress", callId, name, progress: value };
       }
     }
   } finally {
@@ -189,11 +193,6 @@ async function authorizedArgs(
   if (typeof answer === "object" && answer !== null && "args" in answer) return validArgs(tool, answer.args);
   const why = typeof answer === "object" && answer !== null && "refuse" in answer ? answer.refuse : "";
   throw refused(why || "The call was refused.");
-}
-
-function toolContext(turn: TurnContext): Omit<ToolContext, "callId" | "signal"> {
-  const { userId, chatId, agentName, runId, deps, history } = turn;
-  return { userId, chatId, agentName, runId, deps, history };
 }
 
 /** What the model reads of a result: text as it is, content parts, everything else as JSON. */

@@ -17,7 +17,9 @@ export * from "./messages.ts";
 export type * from "./model.ts";
 export type { Run } from "./run.ts";
 export type { OutputOf, Schema, StandardIssue, StandardResult, StandardSchema } from "./standard-schema.ts";
+export { type StreamingToolOptions, streamingTool } from "./streaming-tool.ts";
 export {
+  type OpenCall,
   type PartialArgs,
   type Tool,
   type ToolAvailability,

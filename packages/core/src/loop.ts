@@ -52,18 +52,17 @@ export async function* loop(run: RunState, input: readonly Message[]): AsyncGene
       const request = new OpenRequest(run, turn.model, turn.request);
       try {
         let breath = Date.now();
-        for (let at = breath; ; ) {
-          const step = await request.next(at);
-          at = Date.now();
+        for (;;) {
+          const step = await request.next();
+          const at = Date.now();
           request.arrived(at);
           if (step.done) break;
           const event = step.value;
           for (const out of answer.take(event, at)) yield out;
           if (event.type === "finish") break;
           if (event.type === "tool-call-delta") {
-            const preview = answer.preview(event);
-            const progress = preview && (await run.control.wait(shown(preview.show)));
             const { callId, name } = event;
+            const progress = await run.control.wait(answer.preview(event));
             if (progress !== undefined) yield run.stamp({ type: "tool-progress", callId, name, progress });
           }
           if (at - breath > breathMs) {
@@ -72,16 +71,18 @@ export async function* loop(run: RunState, input: readonly Message[]): AsyncGene
           }
         }
       } finally {
-        request.close();
+        request.close(answer.finish !== undefined);
       }
       const finish = answer.complete();
       const usage = answer.usage(turn.tokens);
       run.spend(usage);
+      const { openCalls } = answer;
       answer = undefined;
       if (finish.message.content.length > 0) yield run.add(finish.message);
 
       const calls = toolCallsOf(finish.message);
-      if (calls.length > 0) for (const message of yield* executeCalls(run, calls, turn.tools)) yield run.add(message);
+      if (calls.length > 0)
+        for (const message of yield* executeCalls(run, calls, turn.tools, openCalls)) yield run.add(message);
       yield run.stamp({ type: "turn-end", turn: run.turn, usage, finishReason: finish.reason });
       run.control.check();
       if (calls.length > 0 || finish.reason === "pause" || run.hasSent) continue;
@@ -102,7 +103,9 @@ export async function* loop(run: RunState, input: readonly Message[]): AsyncGene
   }
 
   if (answer) {
-    run.spend(answer.usage(estimatedInput));
+    answer.abandon();
+    // A request that was refused cost nothing; one that was cut did.
+    if (answer.hasBegun || run.control.stopped) run.spend(answer.usage(estimatedInput));
     const partial = answer.partial();
     if (partial) yield run.add(partial);
   }
@@ -119,15 +122,6 @@ export async function* loop(run: RunState, input: readonly Message[]): AsyncGene
 
 function nameOf({ provider, id }: Model): ModelName {
   return { provider, id };
-}
-
-/** A preview that fails shows nothing. */
-async function shown(show: () => unknown): Promise<unknown> {
-  try {
-    return await show();
-  } catch {
-    return undefined;
-  }
 }
 
 const stopReasons: Record<FinishReason, Ending["stopReason"]> = {

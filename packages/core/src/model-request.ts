@@ -1,5 +1,5 @@
+import { ModelError } from "./errors.ts";
 import type { Model, ModelEvent, ModelRequest } from "./model.ts";
-import { toModelError } from "./model-error.ts";
 import type { RunState } from "./run-state.ts";
 import { after } from "./runtime.ts";
 
@@ -24,16 +24,14 @@ export class OpenRequest {
     this.#model = model;
     const { signal } = this.#controller;
     this.#events = run.bound(() => model.stream(request, { signal })[Symbol.asyncIterator]());
-    this.#leave = run.control.onStop(() =>
-      this.#controller.abort(new DOMException("The run was stopped", "AbortError")),
-    );
+    this.#leave = run.control.onStop(() => this.#controller.abort(stopped()));
     this.#watch();
   }
 
-  /** The next event. `at` is the time now. */
-  next(at: number): Promise<IteratorResult<ModelEvent>> {
+  /** The next event. */
+  next(): Promise<IteratorResult<ModelEvent>> {
     this.#isWaiting = true;
-    this.#waitingSince = at;
+    this.#waitingSince = Date.now();
     const step = this.#hasEvents ? this.#events.next() : this.#run.bound(() => this.#events.next());
     return this.#run.control.wait(step);
   }
@@ -46,10 +44,11 @@ export class OpenRequest {
   }
 
   /** Releases the connection. Not awaited: a stream that hangs must not hold the run. */
-  close(): void {
+  close(isComplete: boolean): void {
     this.#clearTimer?.();
     this.#leave();
-    this.#controller.abort(new DOMException("The request is over", "AbortError"));
+    // A generator that waits for its source cannot be left; only its signal frees it at once.
+    if (!isComplete) this.#controller.abort(stopped());
     Promise.resolve(this.#events.return?.()).catch(() => {});
   }
 
@@ -73,9 +72,16 @@ export class OpenRequest {
       option
     ];
     const ms = { requestMs, idleMs, firstEventMs }[option];
-    const message = `${this.#model.id} ${said} ${ms} ms (timeouts.${option})`;
-    const error = toModelError({ provider: this.#model.provider, kind: "timeout", message });
+    const { provider, id } = this.#model;
+    const error = new ModelError(`${provider}: ${id} ${said} ${ms} ms (timeouts.${option})`, {
+      kind: "timeout",
+      provider,
+    });
     this.#run.control.interrupt(error);
     this.#controller.abort(error);
   }
+}
+
+function stopped(): DOMException {
+  return new DOMException("The request was stopped", "AbortError");
 }

@@ -1,4 +1,5 @@
 import type { Agent } from "./agent.ts";
+import type { TurnContext } from "./agent-options.ts";
 import { ConfigError } from "./errors.ts";
 import type { AgentEvent, ToolCallStart, ToolResult } from "./events.ts";
 import type { Message } from "./messages.ts";
@@ -42,6 +43,8 @@ export interface Tool<Args = any, Result = any> {
   /** How long after a stop the tool may take to react, where it needs longer than the agent's `stop.graceMs`. */
   readonly graceMs: number | undefined;
   execute(args: Args, context: ToolContext): ToolExecution<Result>;
+  /** Begins the call while its arguments still arrive. */
+  readonly begin: ((context: ToolContext) => OpenCall) | undefined;
   readonly preview: ((partial: unknown, context: ToolContext) => unknown) | undefined;
   readonly onError: ((error: unknown, args: Args) => string) | undefined;
   isEnabled(context: ToolAvailability): boolean | Promise<boolean>;
@@ -49,6 +52,22 @@ export interface Tool<Args = any, Result = any> {
   called(event: { readonly type: string }): event is ToolCallStart & { readonly args: Args };
   /** Whether `event` is a result of this tool; narrows `event.args` and `event.result`. */
   returned(event: { readonly type: string }): event is ToolResult & { readonly args: Args; readonly result: Result };
+}
+
+/** A call of a streaming tool whose arguments are still arriving. */
+export interface OpenCall {
+  /** More of the arguments have arrived. */
+  give(partial: unknown): void;
+  /** All of them have: these are valid. Gives the tool's result. */
+  finish(args: unknown): Promise<unknown>;
+  /** They will never be complete, or the call was cut. */
+  fail(error: Error): void;
+}
+
+/** What the tool is told of a run and a call. */
+export function toolContext(turn: TurnContext, callId: string): ToolContext {
+  const { userId, chatId, agentName, runId, deps, history, signal } = turn;
+  return { userId, chatId, agentName, runId, callId, signal, deps, history };
 }
 
 /** What {@link tool} takes. */
@@ -129,6 +148,7 @@ export function tool<S extends Schema, Result>(options: ToolOptions<S, Result>):
     strict: options.strict ?? false,
     timeoutMs,
     graceMs: undefined,
+    begin: undefined,
     execute: (args, context) => execute.call(options, args, context),
     preview: preview && ((partial, context) => preview.call(options, asPartial(partial), context)),
     onError: onError && ((error, args) => onError.call(options, error, args)),
