@@ -16,7 +16,7 @@ export type Hooks = {
   [Type in AgentEvent["type"] as `on${Pascal<Type>}`]?: (event: EventOf<Type>) => unknown;
 } & {
   onEvent?: (event: AgentEvent) => unknown;
-  /** Default: `console.error`. */
+  /** Told of what any hook of the run threw. Default: `console.error`, where no set of hooks has one. */
   onHookError?: (error: unknown, event: AgentEvent | undefined) => unknown;
 };
 
@@ -48,9 +48,10 @@ export class HookRunner {
 
   /** Reports what went wrong in something that must not break a run. */
   report(error: unknown, event?: AgentEvent): void {
-    for (const { onHookError = logHookError } of this.#hooks.length ? this.#hooks : [{} as Hooks]) {
+    const reporters = this.#hooks.filter(({ onHookError }) => onHookError);
+    for (const hooks of reporters.length > 0 ? reporters : [{ onHookError: logHookError }]) {
       try {
-        Promise.resolve(this.#bound(() => onHookError(error, event))).catch(() => {});
+        Promise.resolve(this.#bound(() => hooks.onHookError?.(error, event))).catch(() => {});
       } catch {
         // The last resort has failed too; a run is not broken by it.
       }
