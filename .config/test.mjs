@@ -35,7 +35,8 @@ const steps = [
 const env = { ...process.env, PATH: `${join(process.cwd(), "node_modules/.bin")}${delimiter}${process.env["PATH"]}` };
 for (const name of Object.keys(env)) if (/_(API_KEY|AUTH_TOKEN)$/.test(name)) delete env[name];
 
-const vitestArguments = process.argv.slice(2);
+// npm takes the `--` for itself, pnpm hands it on.
+const vitestArguments = process.argv.slice(process.argv[2] === "--" ? 3 : 2);
 if (vitestArguments.length > 0) {
   const { status } = spawnSync(`${vitest} ${vitestArguments.map((each) => JSON.stringify(each)).join(" ")}`, {
     env,
