@@ -5,6 +5,7 @@
  * @module
  */
 export type { ScriptedAnswer, ScriptedToolCall } from "./testing/answer.ts";
+export { checkEvents } from "./testing/check-events.ts";
 export { checkHistory } from "./testing/check-history.ts";
 export { checkModelEvents } from "./testing/check-model-events.ts";
 export {
@@ -17,6 +18,15 @@ export {
   type WireReply,
   type WireRequest,
 } from "./testing/conformance.ts";
+export {
+  type CutKind,
+  type CutOptions,
+  type CutReport,
+  type CutRun,
+  type CuttableRun,
+  cutEverywhere,
+  findCutProblems,
+} from "./testing/cut-everywhere.ts";
 export { type EchoModelOptions, echoModel } from "./testing/echo-model.ts";
 export {
   type ScriptedModel,
