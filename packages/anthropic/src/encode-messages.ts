@@ -41,7 +41,8 @@ export function toAnthropicMessages(messages: readonly Message[]): AnthropicHist
     typeof message.content === "string" ? (textBlock(message.content) ?? []) : [],
   );
   const turns: Turn[] = [];
-  for (const message of messages.slice(leading.length)) addTurn(turns, encodeMessage(message));
+  const pending = pendingIds(messages);
+  for (const message of messages.slice(leading.length)) addTurn(turns, encodeMessage(message, pending));
   if (turns[0]?.role !== "user") turns.unshift({ role: "user", content: [opening] });
   trimPrefill(turns.at(-1));
   return { ...(system.length > 0 && { system }), messages: turns.map(toParam) };
@@ -50,7 +51,33 @@ export function toAnthropicMessages(messages: readonly Message[]): AnthropicHist
 /** Stands in where a history does not begin with the user. */
 const opening: TextBlockParam = { type: "text", text: "(The conversation begins.)" };
 
-function encodeMessage(message: Message): Turn {
+/** The answer that the model has not finished: it waits for results of tools, or to go on after a pause. */
+export function openAnswer(messages: readonly Message[]): AssistantMessage | undefined {
+  const last = messages.findLast((message) => message.role !== "tool");
+  return last?.role === "assistant" ? last : undefined;
+}
+
+/**
+ * The calls of the provider's own tools that never got their result: the answer was cut off by its token limit. The
+ * API takes them only in an answer that goes on.
+ */
+function pendingIds(messages: readonly Message[]): ReadonlySet<unknown> {
+  const ids = new Set<unknown>();
+  const open = openAnswer(messages);
+  for (const message of messages) {
+    if (message.role !== "assistant" || message === open) continue;
+    for (const part of message.content) {
+      if (part.type === "provider-tool" && String(ownData(part)?.["type"]).endsWith("tool_use")) ids.add(part.callId);
+    }
+  }
+  for (const message of messages) {
+    if (message.role !== "assistant") continue;
+    for (const part of message.content) ids.delete(ownData(part)?.["tool_use_id"]);
+  }
+  return ids;
+}
+
+function encodeMessage(message: Message, pending: ReadonlySet<unknown>): Turn {
   switch (message.role) {
     case "system": {
       const kept = ownData(message)?.["content"];
@@ -62,7 +89,7 @@ function encodeMessage(message: Message): Turn {
     case "tool":
       return { role: "user", content: [resultBlock(message)] };
     case "assistant":
-      return { role: "assistant", content: assistantBlocks(message) };
+      return { role: "assistant", content: assistantBlocks(message, pending) };
   }
 }
 
@@ -108,8 +135,9 @@ function resultBlock(message: ToolMessage): ToolResultBlockParam {
   };
 }
 
-function assistantBlocks(message: AssistantMessage): ContentBlockParam[] {
-  const blocks = message.content.map(assistantBlock).filter((block) => block !== undefined);
+function assistantBlocks(message: AssistantMessage, pending: ReadonlySet<unknown>): ContentBlockParam[] {
+  const answered = message.content.filter((part) => part.type !== "provider-tool" || !pending.has(part.callId));
+  const blocks = answered.map(assistantBlock).filter((block) => block !== undefined);
   // A message must not end in thinking: one that was cut while the model thought has nothing to say.
   while (isThinking(blocks.at(-1))) blocks.pop();
   return blocks;

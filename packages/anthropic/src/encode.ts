@@ -16,7 +16,7 @@ import {
   type ToolDefinition,
 } from "millrace/provider";
 import { type CacheOption, markCache } from "./cache.ts";
-import { toAnthropicMessages } from "./encode-messages.ts";
+import { openAnswer, toAnthropicMessages } from "./encode-messages.ts";
 import { isObject, ownData } from "./wire.ts";
 
 /** What a request needs beyond what the agent asks for. */
@@ -39,7 +39,8 @@ export interface EncodeOptions {
 export function encode(request: ModelRequest, options: EncodeOptions): MessageCreateParamsStreaming {
   const { settings, instructions } = request;
   const leading: Message[] = instructions === undefined ? [] : [{ role: "system", content: instructions }];
-  const thinking = encodeThinking(settings.reasoning, options.model);
+  const wanted = encodeThinking(settings.reasoning, options.model);
+  const thinking = wanted?.type === "enabled" && isUnthought(request.messages) ? undefined : wanted;
   const history = {
     ...(request.tools.length > 0 && { tools: request.tools.map(encodeTool) }),
     ...toAnthropicMessages([...leading, ...request.messages]),
@@ -106,6 +107,15 @@ function encodeThinking(reasoning: ModelSettings["reasoning"], model: string): T
   return { type: "enabled", budget_tokens: budgets[effort ?? "medium"], ...display };
 }
 
+/**
+ * Whether the model is in the midst of an answer that it began without thinking (on another provider, say): within a
+ * budget it can only think again when that answer is over.
+ */
+function isUnthought(messages: readonly Message[]): boolean {
+  const [first] = openAnswer(messages)?.content ?? [];
+  return first !== undefined && !(first.type === "reasoning" && ownData(first));
+}
+
 /** What is left for the answer at least, where the cap is not the caller's. */
 const answerTokens = 4096;
 
@@ -159,7 +169,7 @@ function strictSchema(schema: JsonSchema, option: string): JsonSchema {
 
 /** The container that the unfinished turn runs code in: its pending calls must be answered there. */
 function openContainer(messages: readonly Message[]): string | undefined {
-  const last = messages.findLast((message) => message.role !== "tool");
-  const container = last?.role === "assistant" ? ownData(last)?.["container"] : undefined;
+  const open = openAnswer(messages);
+  const container = open && ownData(open)?.["container"];
   return typeof container === "string" ? container : undefined;
 }
