@@ -18,15 +18,8 @@ export {
   type WireReply,
   type WireRequest,
 } from "./testing/conformance.ts";
-export {
-  type CutKind,
-  type CutOptions,
-  type CutReport,
-  type CutRun,
-  type CuttableRun,
-  cutEverywhere,
-  findCutProblems,
-} from "./testing/cut-everywhere.ts";
+export { type CutOptions, type CutReport, cutEverywhere, findCutProblems } from "./testing/cut-everywhere.ts";
+export type { CutKind, CutRun, CuttableRun } from "./testing/cut-run.ts";
 export { type EchoModelOptions, echoModel } from "./testing/echo-model.ts";
 export {
   type ScriptedModel,

@@ -2,14 +2,8 @@ import { describe, expect, it } from "vitest";
 import { Agent } from "../agent.ts";
 import type { Model } from "../model.ts";
 import { tool } from "../tool.ts";
-import {
-  type CutKind,
-  type CutOptions,
-  type CutRun,
-  type CuttableRun,
-  cutEverywhere,
-  findCutProblems,
-} from "./cut-everywhere.ts";
+import { type CutOptions, cutEverywhere, findCutProblems } from "./cut-everywhere.ts";
+import type { CutKind, CutRun, CuttableRun } from "./cut-run.ts";
 import { type ScriptedStep, scriptedModel } from "./scripted-model.ts";
 
 const steps: ScriptedStep[] = [
