@@ -1,0 +1,114 @@
+import { ConfigError, isMillraceError, toModelError } from "millrace/provider";
+import OpenAI, {
+  APIConnectionError,
+  APIConnectionTimeoutError,
+  APIError,
+  type ClientOptions,
+  OpenAIError,
+} from "openai";
+import { isObject } from "./wire.ts";
+
+/** How to reach a server. */
+export interface ConnectionOptions {
+  /** The key, or a function that gives one for each request. Default for `openai()`: the variable `OPENAI_API_KEY`. */
+  readonly apiKey?: string | (() => Promise<string>) | undefined;
+  /** Default for `openai()`: the variable `OPENAI_BASE_URL`, or OpenAI's own. */
+  readonly baseURL?: string | undefined;
+  /** OpenAI's organization. Default for `openai()`: the variable `OPENAI_ORG_ID`. */
+  readonly organization?: string | undefined;
+  /** OpenAI's project. Default for `openai()`: the variable `OPENAI_PROJECT_ID`. */
+  readonly project?: string | undefined;
+  /** Further headers of each request. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Used instead of the global `fetch`. */
+  readonly fetch?: typeof fetch | undefined;
+  /** A ready client, such as `AzureOpenAI`: then none of the options above counts. Its own retries are not used. */
+  readonly client?: OpenAI | undefined;
+}
+
+/** Keeps the whole body of a failed answer: the vendor's client drops it unless it has an `error` field. */
+class Client extends OpenAI {
+  protected override makeStatusError(
+    status: number,
+    body: object,
+    message: string | undefined,
+    headers: Headers,
+  ): APIError {
+    return super.makeStatusError(status, body && { error: body }, message, headers);
+  }
+}
+
+/** The clients of options that were used: models of the same options share one, and its connections. */
+const clients = new WeakMap<ConnectionOptions, OpenAI>();
+
+/** The client for these options, made when it is first needed. Throws `ModelError` of kind `auth` without a key. */
+export function clientFor(options: ConnectionOptions, provider: string, defaults: ClientOptions): OpenAI {
+  const known = options.client ?? clients.get(options);
+  if (known) return known;
+  const client = makeClient(options, provider, defaults);
+  clients.set(options, client);
+  return client;
+}
+
+function makeClient(options: ConnectionOptions, provider: string, defaults: ClientOptions): OpenAI {
+  const { apiKey, baseURL, organization, project, headers } = options;
+  try {
+    return new Client({
+      ...defaults,
+      ...(apiKey !== undefined && { apiKey }),
+      ...(baseURL !== undefined && { baseURL }),
+      ...(organization !== undefined && { organization }),
+      ...(project !== undefined && { project }),
+      ...(options.fetch && { fetch: options.fetch }),
+      defaultHeaders: { ...defaults.defaultHeaders, ...headers },
+      maxRetries: 0,
+    });
+  } catch (cause) {
+    const message = "no API key: set the environment variable OPENAI_API_KEY, or give the option apiKey";
+    if (cause instanceof Error && /credentials|api.?key/i.test(cause.message)) {
+      throw toModelError({ provider, kind: "auth", message, cause });
+    }
+    throw new ConfigError(provider, cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+/** What went wrong with a request, as our error. */
+export function requestError(error: unknown, provider: string): Error {
+  if (isMillraceError(error)) return error;
+  if (error instanceof APIConnectionTimeoutError) {
+    return toModelError({ provider, kind: "timeout", message: error.message, cause: error });
+  }
+  if (error instanceof APIConnectionError) {
+    return toModelError({ provider, kind: "network", message: reasonOf(error), cause: error });
+  }
+  if (error instanceof APIError && error.status !== undefined) {
+    const { status, headers } = error;
+    return toModelError({ provider, status, headers, body: error.error ?? bare(error.message, status), cause: error });
+  }
+  // What else the client throws is about credentials: an apiKey function that failed, a header that is missing.
+  return toModelError({ provider, kind: error instanceof OpenAIError ? "auth" : "invalid-request", cause: error });
+}
+
+/** The client says `Connection error.`; why, stands in its cause. */
+function reasonOf(error: APIConnectionError): string {
+  const { cause } = error;
+  const deeper = cause instanceof Error ? cause.cause : undefined;
+  const why = deeper instanceof Error ? deeper.message : cause instanceof Error ? cause.message : "";
+  return why === "" ? error.message : `${error.message} ${why}`;
+}
+
+/** The client puts the status before a message: ours has it already. */
+function bare(message: string, status: number): string {
+  const prefix = `${status} `;
+  return message.startsWith(prefix) ? message.slice(prefix.length) : message;
+}
+
+/** Checks what can be checked before a request. Throws `ConfigError`. */
+export function checkConnection(options: ConnectionOptions, at: string): void {
+  if (options.client !== undefined && !isObject(options.client)) {
+    throw new ConfigError(`${at}.client`, `expected a client of the package openai, got ${typeof options.client}`);
+  }
+  if (options.baseURL !== undefined && !/^https?:\/\//.test(options.baseURL)) {
+    throw new ConfigError(`${at}.baseURL`, `expected an http(s) URL, got ${JSON.stringify(options.baseURL)}`);
+  }
+}

@@ -1,0 +1,70 @@
+import { ConfigError, type Model } from "millrace/provider";
+import { type ConnectionOptions, checkConnection, clientFor } from "./client.ts";
+import { ChatDecoder } from "./decode-chat.ts";
+import { ResponsesDecoder } from "./decode-responses.ts";
+import { encodeChat } from "./encode-chat.ts";
+import { encodeResponses } from "./encode-responses.ts";
+import { modelOf } from "./model.ts";
+
+/** How to reach OpenAI, or Azure OpenAI with a `client`. */
+export interface OpenAIOptions extends ConnectionOptions {}
+
+/** Models of OpenAI. */
+export interface OpenAIModels {
+  /**
+   * A model over the Chat Completions API.
+   *
+   * Nothing happens before the first request, which throws `ModelError` of kind `auth` where there is no key.
+   */
+  (modelId: string, options?: OpenAIOptions): Model;
+  /**
+   * A model over the Responses API: reasoning is kept from turn to turn (encrypted), the provider's own tools can be
+   * asked for with `settings.provider.tools`. Stateless: `store: false`, unless `settings.provider` says otherwise.
+   */
+  responses(modelId: string, options?: OpenAIOptions): Model;
+}
+
+const provider = "openai";
+const byEnvironment: OpenAIOptions = {};
+
+/**
+ * Models of OpenAI.
+ *
+ * @example
+ * const agent = new Agent({ name: "helper", model: openai("gpt-4o-mini") });
+ * const thinker = new Agent({ name: "thinker", model: openai.responses("gpt-5", { project: "proj_1" }) });
+ */
+export const openai: OpenAIModels = Object.assign(chat, { responses });
+
+function chat(modelId: string, options: OpenAIOptions = byEnvironment): Model {
+  check("openai", modelId, options);
+  return modelOf({
+    provider,
+    id: modelId,
+    post: (request, signal) =>
+      clientFor(options, provider, {})
+        .chat.completions.create(encodeChat(modelId, request, { provider }), { signal, maxRetries: 0 })
+        .asResponse(),
+    decoder: () => new ChatDecoder({ provider }),
+  });
+}
+
+function responses(modelId: string, options: OpenAIOptions = byEnvironment): Model {
+  check("openai.responses", modelId, options);
+  return modelOf({
+    provider,
+    id: modelId,
+    post: (request, signal) =>
+      clientFor(options, provider, {})
+        .responses.create(encodeResponses(modelId, request, { provider }), { signal, maxRetries: 0 })
+        .asResponse(),
+    decoder: () => new ResponsesDecoder({ provider }),
+  });
+}
+
+function check(at: string, modelId: string, options: OpenAIOptions): void {
+  if (typeof modelId !== "string" || modelId === "") {
+    throw new ConfigError(`${at}.modelId`, `expected the model's name, got ${JSON.stringify(modelId)}`);
+  }
+  checkConnection(options, `${at}.options`);
+}

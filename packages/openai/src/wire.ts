@@ -1,0 +1,44 @@
+import type { Json, JsonObject, ProviderData } from "millrace/provider";
+
+/** The wire formats of this package: the keys under which its parts keep what the provider needs back. */
+export type Wire = "openai-chat" | "openai-responses";
+
+/** Whether a value of a parsed body is an object. */
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Whether a value of a parsed body is a list. */
+export function isList(value: unknown): value is readonly Json[] {
+  return Array.isArray(value);
+}
+
+/** A string of a parsed body; empty for anything else. */
+export function textIn(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+/** A number of a parsed body; zero for anything else. */
+export function numberIn(value: unknown): number {
+  return typeof value === "number" && Number.isFinite(value) ? value : 0;
+}
+
+/**
+ * What a part keeps for this wire, if it came from this provider. Reasoning of one server means nothing to another one
+ * that speaks the same wire, hence the name in it. Without a name on either side it passes.
+ */
+export function ownData(
+  part: { readonly providerData?: ProviderData },
+  wire: Wire,
+  provider: string | undefined,
+): JsonObject | undefined {
+  const data = part.providerData?.[wire];
+  if (!isObject(data)) return undefined;
+  const from = data["provider"];
+  return from === undefined || provider === undefined || from === provider ? data : undefined;
+}
+
+/** An object without some of its fields. */
+export function without(object: JsonObject, ...fields: readonly string[]): JsonObject {
+  return Object.fromEntries(Object.entries(object).filter(([field]) => !fields.includes(field)));
+}
