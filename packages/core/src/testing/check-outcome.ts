@@ -16,7 +16,7 @@ export function checkOutcome(
   const found = [...problems, ...checkEvents(watch.observed)];
   if (watch.observed.at(-1) !== final) found.push("the hooks did not see run.final as the last event");
   found.push(...checkReader(outcome, final));
-  if (whole) found.push(...checkStopReason(outcome, whole, final));
+  if (whole && outcome.cut) found.push(...checkStopReason(outcome, whole, final));
   found.push(...checkText(outcome, final), ...checkUsage(outcome, final));
   const invalid = validate(final.history.messages);
   found.push(...invalid.map((problem) => `invalid history: ${problem}`));

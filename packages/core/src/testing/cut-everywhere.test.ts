@@ -123,6 +123,18 @@ const broken: Record<string, [CutOptions["run"], string, CutKind?]> = {
     "ending the run took more than 100 ms",
     "break",
   ],
+  "a run that ends after its reader was let go": [
+    (given) => {
+      const run = whole(given);
+      const leave = async (): ReturnType<CuttableRun["return"]> => {
+        setTimeout(() => run.return());
+        return { done: true, value: await Promise.reject(new Error("left")) };
+      };
+      return changed(run, { return: leave });
+    },
+    "break after event 0 (run-start): run.final is not set after the end",
+    "break",
+  ],
   "a run whose Final is lost": [
     (given) => {
       const run = whole(given);

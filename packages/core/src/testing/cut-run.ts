@@ -47,6 +47,7 @@ export interface Outcome {
   /** How many requests had begun, and whether one was still open, at the cut. */
   requests: number;
   wasOpen: boolean;
+  wasCut: boolean;
   hung?: string;
   /** What was wrong while reading. */
   problems: string[];
@@ -63,18 +64,32 @@ export async function cutRun(
 ): Promise<Outcome> {
   const watch = new RunWatch(failureOf(cut));
   const { controller, hooks, model } = watch;
-  const outcome: Outcome = { cut, watch, events: [], final: undefined, requests: 0, wasOpen: false, problems: [] };
+  const outcome: Outcome = {
+    cut,
+    watch,
+    events: [],
+    final: undefined,
+    requests: 0,
+    wasOpen: false,
+    wasCut: false,
+    problems: [],
+  };
   const run = start({ signal: controller.signal, hooks, watch: model });
   const reading = cut?.kind === "throw" || (cut?.kind === "break" && !cut.isWaiting) ? readAndLeave : read;
   try {
     await inTime(reading(run, outcome), timeoutMs, "ending the run");
+    outcome.final = run.final;
+    const seen = watch.observed.length;
     await watch.settle(Math.min(timeoutMs, 1_000));
+    const late = watch.observed.length - seen;
+    if (late > 0) outcome.problems.push(`${late} events came after the end`);
     const after = await inTime(run.next(), timeoutMs, "a further next()");
     if (!after.done) outcome.problems.push(`a further next() gave ${after.value.type} instead of being done`);
   } catch (error) {
     outcome.hung = String(error);
   }
-  outcome.final = run.final;
+  // Runs are not always the same to the last event: one that ended before its cut was a whole one.
+  if (!outcome.wasCut && !watch.hasFailed) outcome.cut = undefined;
   return outcome;
 }
 
@@ -142,6 +157,7 @@ async function leave(run: CuttableRun, outcome: Outcome, pending: Promise<unknow
 
 function noteCut(outcome: Outcome): void {
   const { streams } = outcome.watch;
+  outcome.wasCut = true;
   outcome.requests = streams.length;
   outcome.wasOpen = streams.some((stream) => !stream.finished && !stream.failed);
 }

@@ -25,6 +25,7 @@ export class RunWatch {
   readonly #listeners: ListenerCount;
   readonly #failure: { at: number; error: Error } | undefined;
   #given = 0;
+  #hasFailed = false;
 
   /** @param failure thrown in place of this event of the model, counted over all its requests */
   constructor(failure?: { at: number; error: Error }) {
@@ -35,6 +36,11 @@ export class RunWatch {
   /** How many events the model has given in all its requests. */
   get modelEvents(): number {
     return this.#given;
+  }
+
+  /** Whether the model has failed on demand. */
+  get hasFailed(): boolean {
+    return this.#hasFailed;
   }
 
   /** How many listeners wait on the caller's signal. */
@@ -63,7 +69,10 @@ export class RunWatch {
     this.streams.push(stream);
     try {
       for await (const event of model.stream(request, options)) {
-        if (this.#failure && this.#given === this.#failure.at) throw this.#failure.error;
+        if (this.#failure && this.#given === this.#failure.at) {
+          this.#hasFailed = true;
+          throw this.#failure.error;
+        }
         this.#given++;
         stream.events++;
         if (event.type === "finish") stream.finished = event.usage;
