@@ -4,7 +4,9 @@ import type { AnthropicOptions } from "./anthropic.ts";
 import { isObject, wire } from "./wire.ts";
 
 /** What is needed of the vendor's client. */
-export type MessagesClient = Pick<Anthropic, "messages">;
+export interface MessagesClient {
+  readonly messages: Pick<Anthropic["messages"], "create">;
+}
 
 type Credentials = { apiKey: string } | { authToken: string };
 

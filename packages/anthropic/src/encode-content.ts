@@ -12,7 +12,12 @@ type ResultBlock = Exclude<ToolResultBlockParam["content"], string | undefined>[
 
 /** A text block; undefined where the API would refuse it for having nothing but white space. */
 export function textBlock(text: string): TextBlockParam | undefined {
-  return text.trim() === "" ? undefined : { type: "text", text };
+  return text.trim() === "" ? undefined : { type: "text", text: wellFormed(text) };
+}
+
+/** Without halves of characters, which a text that was cut may hold: the API refuses the whole request for one. */
+export function wellFormed(text: string): string {
+  return text.replace(/\p{Surrogate}/gu, "\ufffd");
 }
 
 /** The blocks of a user's message. */

@@ -173,6 +173,15 @@ describe("calls", () => {
   });
 });
 
+describe("a text that was cut within a character", () => {
+  it("is made whole", () => {
+    const cut = "🌞🌞".slice(0, 3);
+    const { messages } = encode(user(cut), assistant(called("a")), result("a", cut));
+    expect(messages[0]?.content).toEqual([text("🌞\ufffd")]);
+    expect(messages[2]?.content).toMatchObject([{ content: "🌞\ufffd" }]);
+  });
+});
+
 describe("files", () => {
   const source = (part: ContentPart): unknown => encode(user([part])).messages[0]?.content[0];
 

@@ -5,7 +5,7 @@ import type {
   ToolResultBlockParam,
 } from "@anthropic-ai/sdk/resources/messages";
 import type { AssistantMessage, AssistantPart, Message, ToolCallPart, ToolMessage } from "millrace/provider";
-import { contentBlocks, isBlock, resultBlocks, textBlock } from "./encode-content.ts";
+import { contentBlocks, isBlock, resultBlocks, textBlock, wellFormed } from "./encode-content.ts";
 import { toolId } from "./tool-id.ts";
 import { ownData } from "./wire.ts";
 
@@ -123,14 +123,15 @@ function trimPrefill(turn: Turn | undefined): void {
 
 function resultBlock(message: ToolMessage): ToolResultBlockParam {
   const { content, isError } = message;
-  const filled = typeof content === "string" ? content : resultBlocks(content);
-  const empty = filled.length === 0;
+  const blocks = typeof content === "string" ? wellFormed(content) : resultBlocks(content);
+  // White space alone counts as nothing.
+  const empty = typeof blocks === "string" ? blocks.trim() === "" : blocks.length === 0;
   return {
     ...ownData(message),
     type: "tool_result",
     tool_use_id: toolId(message.callId),
     // An error must say something; a result may be empty.
-    ...(!empty ? { content: filled } : isError ? { content: "The tool failed without a message." } : {}),
+    ...(!empty ? { content: blocks } : isError ? { content: "The tool failed without a message." } : {}),
     ...(isError && { is_error: true }),
   };
 }
