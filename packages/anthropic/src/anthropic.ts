@@ -1,5 +1,5 @@
 import type { ClientOptions } from "@anthropic-ai/sdk";
-import { decodeResponse, type Model, type ModelEvent, type ModelRequest } from "millrace/provider";
+import { ConfigError, decodeResponse, type Model, type ModelRequest } from "millrace/provider";
 import type { CacheOption } from "./cache.ts";
 import { createClient, type MessagesClient, secretOf } from "./client.ts";
 import { AnthropicDecoder } from "./decode.ts";
@@ -25,7 +25,7 @@ export interface AnthropicOptions {
   readonly fetch?: ClientOptions["fetch"];
   /**
    * The cap on output tokens of one request where `settings.maxOutputTokens` gives none; raised where a
-   * thinking budget would not fit. Default: 32,000, which every model since Claude 4 accepts.
+   * thinking budget would not fit. Default: 32,000, which every model since Claude 4 accepts (Claude 3 does not).
    */
   readonly maxOutputTokens?: number;
   /** Default: `auto`. */
@@ -38,33 +38,35 @@ export interface AnthropicOptions {
  * Nothing is loaded or sent before the first request; all requests share one client. A missing key is told then, as
  * `ModelError` of kind `auth`.
  *
+ * Throws `ConfigError` for an empty model id, and for a `maxOutputTokens` that is no positive integer.
+ *
  * @example
- * const agent = new Agent({ name: "helper", model: anthropic("claude-sonnet-4-5"), instructions: "Be brief." });
+ * const agent = new Agent({ name: "helper", model: anthropic("claude-sonnet-4-6"), instructions: "Be brief." });
  */
 export function anthropic(modelId: string, options: AnthropicOptions = {}): Model {
   const { maxOutputTokens = 32_000, cache = "auto", betas = [] } = options;
+  if (!modelId) throw new ConfigError("modelId", `expected a model's name such as "claude-sonnet-4-6", got none`);
+  if (!Number.isInteger(maxOutputTokens) || maxOutputTokens < 1) {
+    throw new ConfigError("maxOutputTokens", `expected a positive integer, got ${maxOutputTokens}`);
+  }
   const headers = betas.length > 0 ? { "anthropic-beta": betas.join(",") } : {};
   let client: Promise<MessagesClient> | undefined;
 
-  async function* stream(request: ModelRequest, { signal }: { signal: AbortSignal }): AsyncGenerator<ModelEvent, void> {
-    signal.throwIfAborted();
+  async function open(request: ModelRequest, signal: AbortSignal): Promise<Response> {
     const body = encode(request, { model: modelId, maxOutputTokens, cache });
-    // The client leaves its listener on the signal that it is given, so it gets one that ends with this request.
-    const own = new AbortController();
-    const abort = (): void => own.abort(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
+    client ??= createClient(options);
     try {
-      client ??= createClient(options);
       const { messages } = await client;
-      const response = await messages.create(body, { signal: own.signal, headers, maxRetries: 0 }).asResponse();
-      yield* decodeResponse(response, new AnthropicDecoder(), { provider: wire, signal });
+      return await messages.create(body, { signal, headers, maxRetries: 0 }).asResponse();
     } catch (error) {
-      if (signal.aborted) throw signal.reason;
       throw toFailure(error, secretOf(options));
-    } finally {
-      signal.removeEventListener("abort", abort);
     }
   }
 
-  return { provider: wire, id: modelId, stream };
+  return {
+    provider: wire,
+    id: modelId,
+    stream: (request, { signal }) =>
+      decodeResponse((own) => open(request, own), new AnthropicDecoder(), { provider: wire, signal }),
+  };
 }

@@ -16,7 +16,7 @@ export class Answer {
   finish: ModelFinish | undefined;
   readonly #run: RunState;
   readonly #model: Model;
-  readonly #tools: readonly Tool[];
+  readonly #watchers: ReadonlyMap<string, Tool>;
   readonly #texts: { type: "text" | "reasoning" | "refusal"; text: string }[] = [];
   readonly #files: AssistantPart[] = [];
   readonly #calls = new Map<string, GrowingText & { previewed: number }>();
@@ -30,7 +30,8 @@ export class Answer {
   constructor(run: RunState, model: Model, tools: readonly Tool[]) {
     this.#run = run;
     this.#model = model;
-    this.#tools = tools;
+    const watchers = tools.filter((tool) => tool.preview || tool.begin);
+    this.#watchers = new Map(watchers.map((tool) => [tool.name, tool]));
     this.#object = run.options.output && new GrowingText();
   }
 
@@ -41,66 +42,61 @@ export class Answer {
     else this.#texts[part] = { type, text };
   }
 
-  /** Takes an event of the model and gives those of the run, if it means any. */
-  *take(event: ModelEvent, at: number): Generator<AgentEvent, void> {
+  /** Takes an event of the model and gives the run's, if it means one. */
+  take(event: ModelEvent, at: number): AgentEvent | undefined {
     const run = this.#run;
     this.hasBegun = true;
     switch (event.type) {
-      case "text-delta":
-        this.append("text", event.text, event.part);
-        yield run.emit({
-          type: "text-delta",
-          seq: run.nextSeq(),
-          at,
-          run: run.info,
-          text: event.text,
-          part: event.part,
-        });
-        if (this.#object) {
-          this.#object.text += event.text;
-          yield run.emit(new LazyObjectDelta(at, run.nextSeq(), run.info, this.#object));
-        }
-        break;
+      case "text-delta": {
+        const { text, part } = event;
+        this.append("text", text, part);
+        if (this.#object) this.#object.text += text;
+        return run.emit({ type: "text-delta", seq: run.nextSeq(), at, run: run.info, text, part });
+      }
       case "reasoning-delta":
         this.append("reasoning", event.text, event.part);
-        yield run.stamp({ type: "reasoning-delta", text: event.text, part: event.part });
-        break;
+        return run.stamp({ type: "reasoning-delta", text: event.text, part: event.part });
       case "refusal-delta":
         this.append("refusal", event.text, event.part);
-        yield run.stamp({ type: "refusal-delta", text: event.text, part: event.part });
-        break;
+        return run.stamp({ type: "refusal-delta", text: event.text, part: event.part });
       case "tool-call-delta":
-        yield run.emit(new LazyToolCallDelta(at, run.nextSeq(), run.info, event, this.#grow(event)));
-        break;
+        return run.emit(new LazyToolCallDelta(at, run.nextSeq(), run.info, event, this.#grow(event)));
       case "provider-tool":
-        yield run.stamp({ ...event });
-        break;
+        return run.stamp({ ...event });
       case "source":
         this.#files.push(event.source);
-        yield run.stamp({ type: "source", source: event.source });
-        break;
+        return run.stamp({ type: "source", source: event.source });
       case "file-output":
         this.#files.push(event.file);
-        yield run.stamp({ type: "file-output", file: event.file });
-        break;
+        return run.stamp({ type: "file-output", file: event.file });
       case "usage":
         this.#told = { ...this.#told, ...event.usage };
-        break;
+        return undefined;
       case "finish":
         this.finish = event;
-        break;
+        return undefined;
     }
   }
 
+  /** The structured output as far as the text has come; undefined for an agent without one. */
+  object(at: number): AgentEvent | undefined {
+    return this.#object && this.#run.emit(new LazyObjectDelta(at, this.#run.nextSeq(), this.#run.info, this.#object));
+  }
+
+  /** Whether this piece of arguments is of a tool that wants to see them, and it is time to show them. */
+  wantsPreview({ callId, name }: ModelToolCallDelta): boolean {
+    const json = this.#calls.get(callId);
+    return json !== undefined && this.#watchers.has(name) && isTimeForPreview(json.text.length, json.previewed);
+  }
+
   /**
-   * Shows half-arrived arguments to the tool that is called, when it wants to see them and it is time to: begins a
-   * streaming tool or gives it more, and gives what a `preview` makes of them. A preview that fails shows nothing.
+   * Shows half-arrived arguments to the tool that is called: begins a streaming tool or gives it more, and gives what
+   * a `preview` makes of them. A preview that fails shows nothing.
    */
   async preview({ callId, name }: ModelToolCallDelta): Promise<unknown> {
     const json = this.#calls.get(callId);
-    const tool = this.#tools.find((offered) => offered.name === name);
-    if (!json || !(tool?.preview || tool?.begin) || !isTimeForPreview(json.text.length, json.previewed))
-      return undefined;
+    const tool = this.#watchers.get(name);
+    if (!json || !tool) return undefined;
     json.previewed = json.text.length;
     const partial = parseLenient(json.text);
     if (partial === undefined) return undefined;

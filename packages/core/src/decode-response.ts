@@ -1,4 +1,4 @@
-import { isMillraceError, ModelError } from "./errors.ts";
+import { ModelError } from "./errors.ts";
 import type { ModelEvent } from "./model.ts";
 import { toModelError } from "./model-error.ts";
 import { type ServerSentEvent, SseParser } from "./sse.ts";
@@ -25,65 +25,63 @@ export interface Decoder {
 const drainMs = 25;
 
 /**
- * Reads the response of a streaming request through a decoder. Pull: the body is read only when the next event is
- * asked for. The connection is released in `finally`, however the reading ends.
+ * Sends a streaming request and reads its response through a decoder. Pull: nothing is sent before the first event is
+ * asked for, and the body is read only when the next one is. The connection is released in `finally`, however the
+ * reading ends.
  *
- * Throws `signal.reason` after an abort, `ModelError` of kind `network` when the stream breaks or ends without the
- * provider's end marker, of kind `protocol` when it is not what was asked for.
+ * Throws `signal.reason` after an abort, what `open` throws, `ModelError` of kind `network` when the stream breaks or
+ * ends without the provider's end marker, of kind `protocol` when it is not what was asked for.
+ *
+ * @param open posts the request and gives the answer, unread. Its signal is one of its own: vendors' clients are known
+ * to leave their listener on the signal that they are given.
  */
 export async function* decodeResponse(
-  response: Response,
+  open: (signal: AbortSignal) => Promise<Response>,
   decoder: Decoder,
   options: { provider: string; signal: AbortSignal },
 ): AsyncGenerator<ModelEvent, void> {
   const { provider, signal } = options;
-  const reader = bodyOf(response, provider).getReader();
+  signal.throwIfAborted();
+  const own = new AbortController();
+  const abort = (): void => own.abort(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   try {
-    const type = response.headers.get("content-type") ?? "";
-    if (/\bjson\b/.test(type) && !/event-stream|ndjson/.test(type)) {
-      yield* wholeBody(await readAll(reader), decoder, provider);
-      return;
-    }
-    if (/text\/html/.test(type)) {
-      throw protocolError(
-        provider,
-        `expected an event stream, got ${type}: is the base URL right, is a proxy in between?`,
-      );
-    }
-    const parser = new SseParser();
-    let out: ModelEvent[] = [];
-    let sawDone = false;
-    for (let ended = false; !ended && !sawDone && !decoder.done; ) {
-      const { done, value } = await reader.read();
-      ended = done;
-      try {
-        for (const { data } of done ? parser.end() : parser.push(value)) {
-          sawDone = data === "[DONE]";
-          if (sawDone || decoder.done) break;
-          if (data !== "") decoder.event(parseEvent(data, provider, ended), out);
+    const response = await open(own.signal);
+    reader = bodyOf(response, provider).getReader();
+    const out: ModelEvent[] = [];
+    if (isJson(response, provider)) {
+      decoder.body(parseEvent(await readAll(reader, provider), provider, false), out);
+    } else {
+      const parser = new SseParser();
+      let sawDone = false;
+      for (let ended = false; !ended && !sawDone && !decoder.done; ) {
+        const { done, value } = await read(reader, provider);
+        ended = done;
+        try {
+          for (const { data } of done ? parser.end() : parser.push(value)) {
+            sawDone = data === "[DONE]";
+            if (sawDone || decoder.done) break;
+            if (data !== "") decoder.event(parseEvent(data, provider, ended), out);
+          }
+        } finally {
+          // What arrived before a fault in the same chunk is given all the same.
+          for (const event of out) yield event;
+          out.length = 0;
         }
-      } catch (error) {
-        // What arrived before the fault, in the same chunk, is given all the same.
-        for (const event of out) yield event;
-        throw error;
       }
-      if (out.length > 0 && !sawDone && !decoder.done) {
-        for (const event of out) yield event;
-        out = [];
-      }
+      decoder.end(sawDone, out);
+      await drain(reader);
     }
-    decoder.end(sawDone, out);
-    await drain(reader);
     for (const event of out) yield event;
     if (out.at(-1)?.type !== "finish") throw cutError(provider);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    if (isMillraceError(error)) throw error;
-    if (error instanceof RangeError) throw protocolError(provider, error.message, error);
-    throw toModelError({ provider, kind: "network", message: "the connection broke", cause: error });
+    throw error instanceof RangeError ? protocolError(provider, error.message, error) : error;
   } finally {
+    signal.removeEventListener("abort", abort);
     // Closes the socket unless the body was read to its end. Not awaited: a server that hangs must not hold us.
-    reader.cancel().catch(() => {});
+    reader?.cancel().catch(() => {});
   }
 }
 
@@ -102,18 +100,34 @@ function parseEvent(data: ServerSentEvent["data"], provider: string, isLast: boo
   }
 }
 
-function* wholeBody(text: string, decoder: Decoder, provider: string): Generator<ModelEvent, void> {
-  const out: ModelEvent[] = [];
-  decoder.body(parseEvent(text, provider, false), out);
-  yield* out;
-  if (out.at(-1)?.type !== "finish") throw cutError(provider);
+/** Whether the answer is one JSON body: what some servers send although a stream was asked for. */
+function isJson(response: Response, provider: string): boolean {
+  const type = response.headers.get("content-type") ?? "";
+  if (type.includes("text/html")) {
+    throw protocolError(
+      provider,
+      `expected an event stream, got ${type}: is the base URL right, is a proxy in between?`,
+    );
+  }
+  return /\bjson\b/.test(type) && !/event-stream|ndjson/.test(type);
 }
 
-async function readAll(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<string> {
+async function read(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  provider: string,
+): Promise<ReadableStreamReadResult<Uint8Array>> {
+  try {
+    return await reader.read();
+  } catch (cause) {
+    throw toModelError({ provider, kind: "network", message: "the connection broke", cause });
+  }
+}
+
+async function readAll(reader: ReadableStreamDefaultReader<Uint8Array>, provider: string): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await read(reader, provider);
     if (done) return text + decoder.decode();
     text += decoder.decode(value, { stream: true });
   }

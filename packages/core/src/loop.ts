@@ -58,9 +58,12 @@ export async function* loop(run: RunState, input: readonly Message[]): AsyncGene
           request.arrived(at);
           if (step.done) break;
           const event = step.value;
-          for (const out of answer.take(event, at)) yield out;
+          const out = answer.take(event, at);
+          if (out) yield out;
           if (event.type === "finish") break;
-          if (event.type === "tool-call-delta") {
+          const object = event.type === "text-delta" && answer.object(at);
+          if (object) yield object;
+          if (event.type === "tool-call-delta" && answer.wantsPreview(event)) {
             const { callId, name } = event;
             const progress = await run.control.wait(answer.preview(event));
             if (progress !== undefined) yield run.stamp({ type: "tool-progress", callId, name, progress });

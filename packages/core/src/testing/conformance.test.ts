@@ -54,14 +54,14 @@ function tinyModel(url: string): Model {
   return {
     provider: "tiny",
     id: "tiny",
-    async *stream(request, { signal }) {
-      signal.throwIfAborted();
-      const response = await send(url, request, signal);
-      if (!response.ok) {
-        const { status, headers } = response;
-        throw toModelError({ provider: "tiny", status, headers, body: await response.json() });
-      }
-      yield* decodeResponse(response, new TinyDecoder(), { provider: "tiny", signal });
+    stream(request, { signal }) {
+      const open = async (own: AbortSignal): Promise<Response> => {
+        const response = await send(url, request, own);
+        const { ok, status, headers } = response;
+        if (!ok) throw toModelError({ provider: "tiny", status, headers, body: await response.json() });
+        return response;
+      };
+      return decodeResponse(open, new TinyDecoder(), { provider: "tiny", signal });
     },
   };
 }
