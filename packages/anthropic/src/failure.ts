@@ -1,9 +1,8 @@
-import { errorMessage, isMillraceError, type ModelErrorKind, toModelError } from "millrace/provider";
+import { errorMessage, type ModelError, type ModelErrorKind, toModelError } from "millrace/provider";
 import { isObject, wire } from "./wire.ts";
 
-/** Turns what the vendor's client throws into a `ModelError`, without the `secret`. Our own errors stay. */
-export function toFailure(error: unknown, secret: string | undefined): unknown {
-  if (isMillraceError(error)) return error;
+/** Turns what the vendor's client throws into a `ModelError`, without the `secret`. */
+export function toFailure(error: unknown, secret: string | undefined): ModelError {
   const message = hide(errorMessage(error), secret);
   const { status, headers, error: body }: { status?: unknown; headers?: unknown; error?: unknown } = Object(error);
   if (typeof status !== "number") {

@@ -152,6 +152,15 @@ describe("the key", () => {
   });
 });
 
+describe("options", () => {
+  it("that cannot work are refused at once", () => {
+    expect(() => anthropic("")).toThrow("modelId: ");
+    expect(() => anthropic("claude", { maxOutputTokens: 0.5 })).toThrow(
+      "maxOutputTokens: expected a positive integer, got 0.5",
+    );
+  });
+});
+
 describe("a request", () => {
   const good = sse(start, ...text(0, "A"), ending("end_turn"), stop);
 
