@@ -4,6 +4,7 @@ import type { ModelRequest } from "../model.ts";
 import type { ConformanceError, ConformanceOptions, ConformanceStream, Wire, WireReply } from "./conformance.ts";
 import { drain, finishOf, hold, holdError, holdReason, holdSame, readAll } from "./held-answer.ts";
 import { isModelError } from "./is-model-error.ts";
+import { ListenerCount } from "./listener-count.ts";
 import { inTime, moment } from "./pacing.ts";
 
 /** How soon something must happen after its cause. */
@@ -125,6 +126,15 @@ export class ConformanceSuite {
     const rest = await inTime(drain(events), soonMs, "throwing the reason");
     holdReason(rest, reason);
     await this.#checkCut(received);
+  }
+
+  /** A signal may outlive thousands of requests. */
+  async leavesNoListener(): Promise<void> {
+    const { model } = await this.#connect(this.#text);
+    const { signal } = new AbortController();
+    const listeners = new ListenerCount(signal);
+    finishOf(await readAll(model, question, signal));
+    hold(listeners.count === 0, `${listeners.count} listeners are left on the signal after the answer`);
   }
 
   async readerLeaves(): Promise<void> {

@@ -190,6 +190,14 @@ const broken: Record<string, [wrap: (model: Model) => Model, check: string, prob
     "closes the connection when its reader leaves",
     "closing the connection took more than",
   ],
+  "leaves a listener on the signal": [
+    streaming((model, request, options) => {
+      options.signal.addEventListener("abort", () => {}, { once: true });
+      return model.stream(request, options);
+    }),
+    "leaves no listener on its signal",
+    "1 listeners are left on the signal after the answer",
+  ],
   "retries by itself": [
     streaming(async function* (model, ...args) {
       try {

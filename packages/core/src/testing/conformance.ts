@@ -119,6 +119,7 @@ export function conformance(options: ConformanceOptions): ConformanceCheck[] {
   add("throws the reason of an abort before the headers, and leaves", () => suite.abortBeforeHeaders());
   add("throws the reason of an abort in mid-stream, and leaves", () => suite.abortMidStream());
   add("throws the reason of an abort while its reader is busy", () => suite.abortBetweenEvents());
+  add("leaves no listener on its signal", () => suite.leavesNoListener());
   add("closes the connection when its reader leaves", () => suite.readerLeaves());
   add("fails with kind network where no answer comes", () => suite.resetBeforeHeaders());
   add("fails with kind network where the connection breaks", () => suite.resetMidStream());

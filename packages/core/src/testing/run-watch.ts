@@ -2,6 +2,7 @@ import type { AgentEvent } from "../events.ts";
 import type { Hooks } from "../hooks.ts";
 import type { Model, ModelEvent, ModelRequest } from "../model.ts";
 import type { Usage } from "../usage.ts";
+import { ListenerCount } from "./listener-count.ts";
 import { moment } from "./pacing.ts";
 
 /** One request to a watched model. */
@@ -84,29 +85,5 @@ export class RunWatch {
     } finally {
       stream.closed = true;
     }
-  }
-}
-
-/** Counts the listeners that are added to one signal and not yet removed or called. */
-class ListenerCount {
-  readonly #open = new Set<unknown>();
-
-  constructor(signal: AbortSignal) {
-    const add = signal.addEventListener.bind(signal);
-    const remove = signal.removeEventListener.bind(signal);
-    signal.addEventListener = (...args: Parameters<typeof add>) => {
-      this.#open.add(args[1]);
-      add(...args);
-    };
-    signal.removeEventListener = (...args: Parameters<typeof remove>) => {
-      this.#open.delete(args[1]);
-      remove(...args);
-    };
-    // Listeners to an abort are done with it.
-    add("abort", () => this.#open.clear(), { once: true });
-  }
-
-  get count(): number {
-    return this.#open.size;
   }
 }
