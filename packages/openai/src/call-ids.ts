@@ -25,7 +25,7 @@ export class CallIds {
   /** The id to send for a call. `keep`: it came from this server, so however it looks it must go back as it is. */
   begin(callId: string, keep: boolean = false): string {
     let id = this.#fit(callId, keep);
-    for (let again = 2; this.#used.has(id); again++) id = this.#fit(`${callId}#${again}`, false);
+    for (let again = 2; this.#used.has(id); again++) id = this.#fit(`${callId}_${again}`, false);
     this.#used.add(id);
     this.#latest.set(callId, id);
     return id;

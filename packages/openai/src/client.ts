@@ -72,8 +72,8 @@ function makeClient(options: ConnectionOptions, provider: string, defaults: Clie
   }
 }
 
-/** What went wrong with a request, as our error. */
-export function requestError(error: unknown, provider: string): Error {
+/** What went wrong with a request, as our error. A `secret` that the server quotes is masked. */
+export function requestError(error: unknown, provider: string, secret: unknown): Error {
   if (isMillraceError(error)) return error;
   if (error instanceof APIConnectionTimeoutError) {
     return toModelError({ provider, kind: "timeout", message: error.message, cause: error });
@@ -83,10 +83,23 @@ export function requestError(error: unknown, provider: string): Error {
   }
   if (error instanceof APIError && error.status !== undefined) {
     const { status, headers } = error;
-    return toModelError({ provider, status, headers, body: error.error ?? bare(error.message, status), cause: error });
+    // Without the cause: the client quotes the body in its message, and with it what must be masked.
+    return toModelError({
+      provider,
+      status,
+      headers,
+      body: masked(error.error ?? bare(error.message, status), secret),
+      cause: error,
+    });
   }
   // What else the client throws is about credentials: an apiKey function that failed, a header that is missing.
   return toModelError({ provider, kind: error instanceof OpenAIError ? "auth" : "invalid-request", cause: error });
+}
+
+/** Keys of compatible servers have no form by which they could be known. */
+function masked(body: unknown, secret: unknown): unknown {
+  if (typeof secret !== "string" || secret.length < 8) return body;
+  return JSON.parse(JSON.stringify(body).replaceAll(JSON.stringify(secret).slice(1, -1), "…"));
 }
 
 /** The client says `Connection error.`; why, stands in its cause. */

@@ -207,7 +207,8 @@ export class ResponsesDecoder implements Decoder {
     readAll(listIn(item.content), slot + reasoningTextSlot);
     const first = [slot, slot + reasoningTextSlot].find((at) => this.#builder.has(at)) ?? slot;
     if (!this.#builder.has(first)) this.#builder.openReasoning(first);
-    this.#builder.attach(first, "openai-responses", this.#own({ item }));
+    const isEmpty = isList(item.content) && item.content.length === 0;
+    this.#builder.attach(first, "openai-responses", this.#own({ item: isEmpty ? without(item, "content") : item }));
   }
 
   #closeCall(slot: number, item: JsonObject, out: ModelEvent[]): void {

@@ -244,8 +244,9 @@ function encodeReasoning(part: ReasoningPart, dialect: ChatDialect): { fields: J
       return { fields: { thinking: [{ type: "text", text: part.text }] }, thought: "" };
     case "think":
       return { fields: {}, thought: `<think>${part.text}</think>` };
+    default:
+      return { fields: details, thought: "" };
   }
-  return { fields: details, thought: "" };
 }
 
 function encodeCall(part: ToolCallPart, ids: CallIds, dialect: ChatDialect): ChatCompletionMessageFunctionToolCall {

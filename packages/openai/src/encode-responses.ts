@@ -89,21 +89,21 @@ function encodeInput(messages: readonly Message[], dialect: ResponsesDialect): R
   const ids = new CallIds({ maxLength: maxCallId });
   /** Who made a call, where the API said so: it wants to hear it again with the result. */
   const callers = new Map<string, Json>();
-  return messages.flatMap((message): ResponseInputItem[] => {
-    switch (message.role) {
-      case "system":
-        return [{ role: isDeveloper(message, dialect) ? "developer" : "system", content: message.content }];
-      case "user":
-        return [{ role: "user", content: userContent(message.content) }];
-      case "tool": {
-        const caller = callers.get(message.callId);
-        const item = { type: "function_call_output", call_id: ids.of(message.callId), output: toolOutput(message) };
-        return inputItems([caller === undefined ? item : { ...item, caller }]);
-      }
-      case "assistant":
-        return inputItems(encodeAssistant(message, ids, callers, dialect));
-    }
-  });
+  const items: ResponseInputItem[] = [];
+  for (const message of messages) {
+    if (message.role === "system") {
+      items.push({ role: isDeveloper(message, dialect) ? "developer" : "system", content: message.content });
+    } else if (message.role === "user") items.push({ role: "user", content: userContent(message.content) });
+    else if (message.role === "tool") items.push(...inputItems([encodeOutput(message, ids, callers)]));
+    else items.push(...inputItems(encodeAssistant(message, ids, callers, dialect)));
+  }
+  return items;
+}
+
+function encodeOutput(message: ToolMessage, ids: CallIds, callers: ReadonlyMap<string, Json>): object {
+  const caller = callers.get(message.callId);
+  const output = { type: "function_call_output", call_id: ids.of(message.callId), output: toolOutput(message) };
+  return caller === undefined ? output : { ...output, caller };
 }
 
 function isDeveloper(message: Message, dialect: ResponsesDialect): boolean {

@@ -18,6 +18,9 @@ function reasonToDiffer(fixture: Fixture): string | undefined {
   }
   if (body.includes('"custom_tool_call"'))
     return "a custom tool's call is kept as an item, its input is no JSON object";
+  if (expected.usage?.cacheReadTokens === 0 && /"cached_tokens":\s*[1-9]/.test(body)) {
+    return "the references do not know Moonshot's usage.cached_tokens";
+  }
   if (expected.finishReasonRaw == null && notes.some((note) => note.includes("missing finish_reason"))) {
     return "no finish_reason, but [DONE]: the answer counts, its reason is other";
   }
@@ -118,6 +121,7 @@ function checkAnswer(fixture: Fixture, got: Read): void {
     }
   }
   for (const [name, value] of Object.entries(expected.usage ?? {})) {
+    if (name === "cacheReadTokens" && differs?.includes("cached_tokens")) continue;
     if (value != null && !(`usage.${name}` in disputed))
       expect([name, finish.usage[name as keyof typeof finish.usage]]).toEqual([name, value]);
   }

@@ -43,9 +43,11 @@ function readMessage(message: Json, at: string, calls: Map<string, string>): Mes
     case "tool":
     case "function":
       return readTool(message, at, calls);
+    default: {
+      const expected = "expected the role system, developer, user, assistant or tool";
+      throw new ConfigError(`${at}.role`, `${expected}, got ${JSON.stringify(role)}`);
+    }
   }
-  const expected = "expected the role system, developer, user, assistant or tool";
-  throw new ConfigError(`${at}.role`, `${expected}, got ${JSON.stringify(role)}`);
 }
 
 function keep(message: JsonObject, more: JsonObject = {}): { providerData?: ProviderData } {

@@ -58,11 +58,17 @@ function readAnswerItem(item: JsonObject, at: string): AssistantPart[] | undefin
       const text = parts.map((part) => (isObject(part) ? textIn(part.text) : "")).join("\n\n");
       return [{ type: "reasoning", text, providerData: { "openai-responses": { item } } }];
     }
+    default:
+      return [readOther(item, at)];
   }
+}
+
+/** An item of one of the provider's own tools, or one that is not known yet. */
+function readOther(item: JsonObject, at: string): AssistantPart {
   if (typeof item.type !== "string") throw new ConfigError(`${at}.type`, "expected the item's type as a string");
   const callId = textIn(item.id) || textIn(item.call_id) || newId("item");
   const providerData = { "openai-responses": { item } };
-  return [{ type: "provider-tool", callId, name: item.type.replace(/_call$/, ""), providerData }];
+  return { type: "provider-tool", callId, name: item.type.replace(/_call$/, ""), providerData };
 }
 
 function readAnswer(item: JsonObject, at: string): AssistantPart[] {
@@ -98,19 +104,15 @@ function readCall(item: JsonObject, at: string): AssistantPart {
 function readMessage(item: JsonObject, at: string, calls: ReadonlyMap<string, string>): Message {
   if (item.type === "function_call_output") return readOutput(item, at, calls);
   const content = readContent(item.content, `${at}.content`);
-  switch (item.role) {
-    case "user":
-      return { role: "user", content };
-    case "system":
-    case "developer": {
-      const text =
-        typeof content === "string" ? content : content.map((part) => textIn(isText(part) && part.text)).join("\n");
-      const kept = item.role === "developer" ? { providerData: { "openai-responses": { role: "developer" } } } : {};
-      return { role: "system", content: text, ...kept };
-    }
+  if (item.role === "user") return { role: "user", content };
+  if (item.role !== "system" && item.role !== "developer") {
+    const expected = "expected the role system, developer, user or assistant";
+    throw new ConfigError(`${at}.role`, `${expected}, got ${JSON.stringify(item.role)}`);
   }
-  const expected = "expected the role system, developer, user or assistant";
-  throw new ConfigError(`${at}.role`, `${expected}, got ${JSON.stringify(item.role)}`);
+  const texts =
+    typeof content === "string" ? [content] : content.map((part) => (part.type === "text" ? part.text : ""));
+  const isDeveloper = item.role === "developer" && { providerData: { "openai-responses": { role: "developer" } } };
+  return { role: "system", content: texts.join("\n"), ...isDeveloper };
 }
 
 function readOutput(item: JsonObject, at: string, calls: ReadonlyMap<string, string>): Message {
@@ -147,12 +149,9 @@ function readPart(part: Json, at: string): ContentPart {
       const source = fileId !== "" ? { fileId } : { url: textIn(part.file_url) || textIn(part.file_data) };
       return { type: "file", ...source, ...(filename !== "" && { filename }) };
     }
+    default:
+      return { type: "file", providerData: { "openai-responses": { part } } };
   }
-  return { type: "file", providerData: { "openai-responses": { part } } };
-}
-
-function isText(part: ContentPart): part is ContentPart & { type: "text" } {
-  return part.type === "text";
 }
 
 function listIn(value: unknown): readonly Json[] {

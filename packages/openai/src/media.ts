@@ -10,14 +10,13 @@ export function urlOf(part: ImagePart | FilePart): string | undefined {
 
 /** What OpenAI calls an audio file's format: `wav` or `mp3`; undefined for a file that is no audio. */
 export function audioFormatOf(part: FilePart): "wav" | "mp3" | undefined {
-  switch (part.mediaType) {
-    case "audio/wav":
-    case "audio/x-wav":
-    case "audio/wave":
-      return "wav";
-    case "audio/mpeg":
-    case "audio/mp3":
-      return "mp3";
-  }
-  return undefined;
+  return part.mediaType === undefined ? undefined : audioFormats.get(part.mediaType);
 }
+
+const audioFormats: ReadonlyMap<string, "wav" | "mp3"> = new Map([
+  ["audio/wav", "wav"],
+  ["audio/x-wav", "wav"],
+  ["audio/wave", "wav"],
+  ["audio/mpeg", "mp3"],
+  ["audio/mp3", "mp3"],
+]);

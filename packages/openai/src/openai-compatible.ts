@@ -73,6 +73,7 @@ export function openaiCompatible(options: OpenAICompatibleOptions): OpenAICompat
     return modelOf({
       provider,
       id: checkId(modelId),
+      secret: options.apiKey,
       post: (request, signal) =>
         client()
           .chat.completions.create(encodeChat(modelId, request, dialect), { signal, maxRetries: 0 })
@@ -84,6 +85,7 @@ export function openaiCompatible(options: OpenAICompatibleOptions): OpenAICompat
     modelOf({
       provider,
       id: checkId(modelId),
+      secret: options.apiKey,
       post: (request, signal) =>
         client()
           .responses.create(encodeResponses(modelId, request, { provider }), { signal, maxRetries: 0 })

@@ -41,6 +41,7 @@ function chat(modelId: string, options: OpenAIOptions = byEnvironment): Model {
   return modelOf({
     provider,
     id: modelId,
+    secret: options.apiKey,
     post: (request, signal) =>
       clientFor(options, provider, {})
         .chat.completions.create(encodeChat(modelId, request, { provider }), { signal, maxRetries: 0 })
@@ -54,6 +55,7 @@ function responses(modelId: string, options: OpenAIOptions = byEnvironment): Mod
   return modelOf({
     provider,
     id: modelId,
+    secret: options.apiKey,
     post: (request, signal) =>
       clientFor(options, provider, {})
         .responses.create(encodeResponses(modelId, request, { provider }), { signal, maxRetries: 0 })
