@@ -1,8 +1,17 @@
 import { existsSync, readFileSync } from "node:fs";
 import { type DefaultTheme, defineConfig } from "vitepress";
 
+/** The pages that exist, in this order, under their own headings. */
+function pages(...names: string[]): DefaultTheme.SidebarItem[] {
+  return names.flatMap((name) => {
+    const file = new URL(`../${name}.md`, import.meta.url);
+    const heading = existsSync(file) && /^# (.+)$/m.exec(readFileSync(file, "utf8"))?.[1];
+    return heading ? [{ text: heading, link: `/${name}` }] : [];
+  });
+}
+
 /** TypeDoc writes the sidebar of the reference next to it. */
-function apiSidebar(): DefaultTheme.SidebarItem[] {
+function referenceSidebar(): DefaultTheme.SidebarItem[] {
   const file = new URL("../api/typedoc-sidebar.json", import.meta.url);
   return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : [];
 }
@@ -23,8 +32,37 @@ export default defineConfig({
   },
   themeConfig: {
     search: { provider: "local" },
-    nav: [{ text: "API", link: "/api/" }],
-    sidebar: { "/api/": apiSidebar() },
+    nav: [
+      { text: "Guide", link: "/guide/getting-started", activeMatch: "^/guide/" },
+      { text: "Reference", link: "/api/", activeMatch: "^/api/" },
+    ],
+    sidebar: {
+      "/api/": referenceSidebar(),
+      "/": [
+        {
+          text: "Guide",
+          items: pages(
+            "guide/getting-started",
+            "guide/agents-and-runs",
+            "guide/events",
+            "guide/tools",
+            "guide/structured-output",
+            "guide/chats-and-history",
+            "guide/sub-agents",
+            "guide/hooks",
+            "guide/stopping-and-cuts",
+            "guide/errors",
+            "guide/testing",
+            "guide/performance",
+          ),
+        },
+        {
+          text: "Models",
+          items: pages("guide/providers", "guide/openai", "guide/anthropic", "guide/writing-a-provider"),
+        },
+        { text: "Background", items: pages("design", "coming-from-agentools") },
+      ],
+    },
     socialLinks: [{ icon: "github", link: "https://github.com/millrace-sdk/millrace" }],
   },
 });
