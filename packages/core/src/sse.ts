@@ -67,21 +67,21 @@ export class SseParser {
       this.#event = "";
       return;
     }
-    const colon = text.indexOf(":", from);
-    const nameEnd = colon < 0 || colon > to ? to : colon;
-    let valueStart = Math.min(nameEnd + 1, to);
-    if (text.charCodeAt(valueStart) === 32 && valueStart < to) valueStart++;
-    switch (text.slice(from, nameEnd)) {
-      case "data":
-        this.#data =
-          this.#data === undefined ? text.slice(valueStart, to) : `${this.#data}\n${text.slice(valueStart, to)}`;
-        break;
-      case "event":
-        this.#event = text.slice(valueStart, to);
-        break;
-      case "id":
-        this.#id = text.slice(valueStart, to);
-        break;
+    const data = valueOf("data", text, from, to);
+    if (data !== undefined) {
+      this.#data = this.#data === undefined ? data : `${this.#data}\n${data}`;
+      return;
     }
+    this.#event = valueOf("event", text, from, to) ?? this.#event;
+    this.#id = valueOf("id", text, from, to) ?? this.#id;
   }
+}
+
+/** The value of the line from `from` to `to`, if it is of the field `name`. */
+function valueOf(name: string, text: string, from: number, to: number): string | undefined {
+  const end = from + name.length;
+  if (end > to || !text.startsWith(name, from)) return undefined;
+  if (end === to) return "";
+  if (text.charCodeAt(end) !== 58) return undefined; // a colon
+  return text.slice(text.charCodeAt(end + 1) === 32 ? end + 2 : end + 1, to); // a space
 }
