@@ -15,9 +15,11 @@ export interface Choice {
  * there is only its URL, and a simulator in this process where there is nothing.
  */
 export async function chooseModel(env: NodeJS.ProcessEnv): Promise<Choice> {
-  const { OPENAI_API_KEY, ANTHROPIC_API_KEY, OPENAI_BASE_URL, OPENAI_MODEL, ANTHROPIC_MODEL } = env;
+  const { OPENAI_API_KEY, OPENAI_BASE_URL, OPENAI_MODEL } = env;
+  const { ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL, ANTHROPIC_MODEL } = env;
   if (OPENAI_API_KEY) return real(openai(OPENAI_MODEL || "gpt-4o-mini"), OPENAI_BASE_URL || "OpenAI");
-  if (ANTHROPIC_API_KEY) return real(anthropic(ANTHROPIC_MODEL || "claude-sonnet-4-5"), "Anthropic");
+  if (ANTHROPIC_API_KEY)
+    return real(anthropic(ANTHROPIC_MODEL || "claude-sonnet-5-5"), ANTHROPIC_BASE_URL || "Anthropic");
   if (OPENAI_BASE_URL) {
     if (!OPENAI_MODEL) {
       throw new Error(

@@ -34,6 +34,8 @@ process.on("SIGINT", () => {
   if (interrupt.signal.aborted) process.exit(130);
   interrupt.abort("Ctrl-C");
 });
+// Whoever reads the output may leave early, as `npm start | head` does.
+process.stdout.on("error", () => process.exit());
 
 try {
   const { model, note, close } = await chooseModel(process.env);

@@ -83,9 +83,11 @@ class Spinner {
   show(text: string): void {
     this.clear();
     if (!process.stdout.isTTY) return;
+    // A line that wraps could not be taken away again.
+    const fitting = text.slice(0, process.stdout.columns - 3);
     let frame = 0;
     const draw = (): void => {
-      process.stdout.write(`\r${paint("dim", `${"⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"[frame++ % 10]} ${text}`)}`);
+      process.stdout.write(`\r${paint("dim", `${"⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"[frame++ % 10]} ${fitting}`)}`);
     };
     draw();
     this.#timer = setInterval(draw, 80);
