@@ -30,10 +30,11 @@ const steps = [
   ["docs", "npm run --prefix docs build"],
 ];
 
-// The tools come first in the PATH also when this file is started by hand. Without keys no example can leave the machine.
+// The tools come first in the PATH also when this file is started by hand. Without keys and
+// addresses no example can leave the machine.
 /** @type {NodeJS.ProcessEnv} */
 const env = { ...process.env, PATH: `${join(process.cwd(), "node_modules/.bin")}${delimiter}${process.env["PATH"]}` };
-for (const name of Object.keys(env)) if (/_(API_KEY|AUTH_TOKEN)$/.test(name)) delete env[name];
+for (const name of Object.keys(env)) if (/_(API_KEY|AUTH_TOKEN|BASE_URL)$/.test(name)) delete env[name];
 
 // npm takes the `--` for itself, pnpm hands it on.
 const vitestArguments = process.argv.slice(process.argv[2] === "--" ? 3 : 2);
