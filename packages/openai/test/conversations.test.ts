@@ -1,13 +1,13 @@
 import { type Conversation, fixturesFolder, loadConversations } from "@millrace/fixtures";
 import { type Decoder, decodeResponse, type Message, type ModelRequest, toolCallsOf } from "millrace/provider";
 import { describe, expect, it } from "vitest";
-import { ChatDecoder } from "./decode-chat.ts";
-import { ResponsesDecoder } from "./decode-responses.ts";
-import { encodeChat } from "./encode-chat.ts";
-import { encodeResponses } from "./encode-responses.ts";
-import { fromOpenAIMessages } from "./from-openai-messages.ts";
-import { fromResponsesInput } from "./from-responses-input.ts";
-import { isList, isObject } from "./wire.ts";
+import { ChatDecoder } from "../src/decode-chat.ts";
+import { ResponsesDecoder } from "../src/decode-responses.ts";
+import { encodeChat } from "../src/encode-chat.ts";
+import { encodeResponses } from "../src/encode-responses.ts";
+import { fromOpenAIMessages } from "../src/from-openai-messages.ts";
+import { fromResponsesInput } from "../src/from-responses-input.ts";
+import { isList, isObject } from "../src/wire.ts";
 
 type Json = Record<string, unknown>;
 

@@ -1,7 +1,7 @@
 import { describeFixtures, type Fixture, loadDerived, type ReplayServer, startReplayServer } from "@millrace/fixtures";
 import { type Model, ModelError, type ModelEvent, type ModelFinish, type ModelRequest } from "millrace/provider";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openaiCompatible } from "./index.ts";
+import { openaiCompatible } from "../src/index.ts";
 
 const request: ModelRequest = { messages: [{ role: "user", content: "Hi" }], tools: [], settings: {} };
 const apis = ["openai-chat", "openai-responses"] as const;
