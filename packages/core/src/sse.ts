@@ -19,9 +19,8 @@ const maxLength = 128 * 1024 * 1024;
  */
 export class SseParser {
   #decoder = new TextDecoder();
+  /** The begun line. Only added to until it ends: looking into it each time would make a long one cost quadratic time. */
   #rest = "";
-  /** Where in `#rest` to look on for the end of a line, so that one long line costs linear time. */
-  #scanned = 0;
   #data: string | undefined;
   #event = "";
   #id = "";
@@ -39,16 +38,20 @@ export class SseParser {
 
   #parse(decoded: string): ServerSentEvent[] {
     const events: ServerSentEvent[] = [];
-    this.#rest += this.#withLineFeeds(decoded);
-    const text = this.#rest;
-    let from = 0;
-    for (let to = text.indexOf("\n", this.#scanned); to >= 0; to = text.indexOf("\n", from)) {
-      this.#line(text, from, to, events);
-      from = to + 1;
+    const lines = this.#withLineFeeds(decoded);
+    const lineEnd = lines.indexOf("\n");
+    if (lineEnd < 0) {
+      this.#rest += lines;
+    } else {
+      const text = this.#rest + lines;
+      let from = 0;
+      for (let to = this.#rest.length + lineEnd; to >= 0; to = text.indexOf("\n", from)) {
+        this.#line(text, from, to, events);
+        from = to + 1;
+      }
+      this.#rest = text.slice(from);
     }
-    this.#rest = from ? text.slice(from) : text;
-    this.#scanned = this.#rest.length;
-    if (this.#scanned > maxLength) throw new RangeError(`a line of more than ${maxLength} characters`);
+    if (this.#rest.length > maxLength) throw new RangeError(`a line of more than ${maxLength} characters`);
     return events;
   }
 
