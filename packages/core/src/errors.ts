@@ -164,8 +164,11 @@ export class OutputError extends MillraceError {
   }
 }
 
-/** The message of anything that can be thrown. */
+/** The message of anything that can be thrown, also of what cannot be made a string. Never throws. */
 export function errorMessage(error: unknown): string {
-  if (error instanceof Error) return error.message || error.name;
-  return typeof error === "string" ? error : String(error);
+  try {
+    return error instanceof Error ? String(error.message || error.name) : String(error);
+  } catch {
+    return `a value of type ${typeof error} that has no text`;
+  }
 }

@@ -1,3 +1,4 @@
+import { errorMessage } from "./errors.ts";
 import type { Stopped } from "./events.ts";
 import { Gate } from "./gate.ts";
 import { after } from "./runtime.ts";
@@ -91,7 +92,5 @@ export class RunControl {
 
 /** An abort reason may be anything. */
 function reasonText(reason: unknown): string {
-  if (typeof reason === "string" && reason) return reason;
-  if (reason instanceof Error && reason.message) return reason.message;
-  return reason === undefined || reason === null ? "aborted" : String(reason);
+  return reason === undefined || reason === null || reason === "" ? "aborted" : errorMessage(reason);
 }
