@@ -140,7 +140,7 @@ export class MessageBuilder {
 
   #append(type: TextDraft["type"], text: string, slot: Slot): TextDraft {
     let draft = this.#latestSlot === slot ? this.#latest : undefined;
-    if (!draft) {
+    if (draft?.type !== type) {
       const known = this.#slots.get(slot);
       draft = known?.type === type ? known : this.#add(slot, { type, text: "", index: 0 });
       this.#latest = draft;
