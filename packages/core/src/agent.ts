@@ -5,18 +5,12 @@ import type { Final } from "./events.ts";
 import { checkMessages, toMessages } from "./history.ts";
 import { HookRunner } from "./hooks.ts";
 import { newId } from "./ids.ts";
-import type { Input, Message } from "./messages.ts";
+import type { Input } from "./messages.ts";
 import { Run } from "./run.ts";
-import { type RunOptions, RunState } from "./run-state.ts";
+import { type Conversation, type RunOptions, RunState } from "./run-state.ts";
 import { adaptSchema } from "./schema-adapter.ts";
 import { subAgentTool } from "./sub-agent.ts";
 import { flattenTools, type OfferedTool, refuseDuplicates, type Tool, type Tools } from "./tool.ts";
-
-/** How a conversation reaches a run; see {@link Agent.respond} and {@link Chat}. */
-export interface Conversation {
-  history: readonly Message[] | (() => Promise<readonly Message[]>);
-  onAdded?: (message: Message) => void;
-}
 
 /**
  * An agent: a model, its instructions and its tools. Immutable and without state: one serves every user of a process.
@@ -92,15 +86,15 @@ export class Agent {
     return new Agent({ ...this.#options, ...overrides });
   }
 
-  #start(input: Input, options: RespondOptions, { history, onAdded }: Conversation): Run {
+  #start(input: Input, options: RespondOptions, conversation: Conversation): Run {
     const { userId, chatId, parent, hooks } = options;
+    const { history } = conversation;
     const messages = toMessages(input);
     if (messages.length === 0 && Array.isArray(history) && history.length === 0) {
       throw new ConfigError("input", "expected a prompt or a history to go on from, got neither");
     }
     const info = Object.freeze({ id: newId("run"), agentName: this.name, userId, chatId, ...(parent && { parent }) });
-    const state = new RunState(info, override(this.#run, options), history);
-    state.onAdded = onAdded;
+    const state = new RunState(info, override(this.#run, options), conversation);
     const observers = [this.#options.hooks ?? [], hooks ?? []].flat();
     if (observers.length > 0) state.hooks = new HookRunner(observers, state.bound);
     return new Run(state, messages);

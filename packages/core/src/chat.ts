@@ -1,4 +1,3 @@
-import type { Conversation } from "./agent.ts";
 import type { RespondOptions } from "./agent-options.ts";
 import { ConfigError } from "./errors.ts";
 import type { Final } from "./events.ts";
@@ -6,6 +5,7 @@ import { checkMessages } from "./history.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Input, Message } from "./messages.ts";
 import type { Run } from "./run.ts";
+import type { Conversation } from "./run-state.ts";
 
 /** Keeps conversations. Everything a store needs passes it message by message. */
 export interface ChatStore {
@@ -38,7 +38,8 @@ export class Chat {
   readonly #store: ChatStore | undefined;
   readonly #initial: readonly Message[];
   #messages: Message[] | undefined;
-  #current: Run | undefined;
+  /** The id of the run that is being read. */
+  #current: string | undefined;
 
   /** Made by `agent.chat()`. */
   constructor(agentName: string, { userId, chatId, history, store }: ChatOptions, start: Start) {
@@ -67,22 +68,32 @@ export class Chat {
   respond(input: Input, options: ChatRespondOptions = {}): Run {
     const { userId, chatId } = this;
     const hooks = [this.#store ? storeHooks(this.#store) : [], options.hooks ?? []].flat();
-    const run: Run = this.#start(
+    return this.#start(
       input,
       { ...options, userId, chatId, hooks },
       {
-        history: async () => {
-          if (this.#current && this.#current !== run && !this.#current.final) {
-            throw new ConfigError("chat", "another run of this chat has not ended; use run.send(), or wait for it");
-          }
-          this.#current = run;
-          this.#messages ??= [...((await this.#store?.load({ userId, chatId })) ?? [])];
-          return this.#messages;
-        },
+        history: (runId) => this.#begin(runId),
         onAdded: (message) => this.#messages?.push(message),
+        onEnd: (runId) => {
+          if (this.#current === runId) this.#current = undefined;
+        },
       },
     );
-    return run;
+  }
+
+  async #begin(runId: string): Promise<readonly Message[]> {
+    if (this.#current !== undefined) {
+      throw new ConfigError("chat", "another run of this chat has not ended; use run.send(), or wait for it");
+    }
+    this.#current = runId;
+    if (!this.#messages) {
+      const { userId, chatId } = this;
+      const loaded = (await this.#store?.load({ userId, chatId })) ?? [];
+      checkMessages(loaded, "store.load()");
+      // A run that was stopped while it loaded may have been overtaken by the next one.
+      this.#messages ??= [...loaded];
+    }
+    return this.#messages;
   }
 
   /** Answers, all at once. */

@@ -1,6 +1,5 @@
 import { ConfigError } from "./errors.ts";
-import { deepFreeze } from "./freeze.ts";
-import type { ContentPart, Input, Message, ToolCallPart, ToolMessage } from "./messages.ts";
+import type { AssistantPart, ContentPart, Input, Message, ToolCallPart, ToolMessage } from "./messages.ts";
 import { isContentPart, textOf, toolCallsOf } from "./messages.ts";
 
 /** The messages of an input. Throws {@link ConfigError} where it is empty or not an input at all. */
@@ -12,10 +11,10 @@ export function toMessages(input: Input): Message[] {
   if (!Array.isArray(input)) {
     throw new ConfigError("input", `expected a string, content parts or messages, got ${typeof input}`);
   }
-  if (isParts(input)) return [deepFreeze({ role: "user", content: [...input] })];
-  const messages: Message[] = [...input];
-  checkMessages(messages, "input");
-  return messages;
+  // Copied: what joins a history is frozen, and the caller's own objects must not be.
+  if (isParts(input)) return [{ role: "user", content: structuredClone(input) }];
+  checkMessages(input, "input");
+  return structuredClone([...input]);
 }
 
 function isParts(input: Input): input is readonly ContentPart[] {
@@ -45,20 +44,36 @@ function problemOf(message: unknown): string | undefined {
       if (typeof content === "string" || (parts && content.every(isContentPart))) return undefined;
       return `expected a user message's content to be a string or text, image and file parts${foreign}`;
     case "assistant":
-      if (parts && content.every((part) => typeof part === "object" && part !== null && "type" in part)) {
-        const call = content.find((part) => part.type === "tool-call");
-        return call && typeof call.callId !== "string" ? "expected a tool-call part to have a callId" : undefined;
-      }
-      return `expected an assistant message's content to be a list of parts${foreign}`;
+      if (parts && content.every(isAssistantPart)) return undefined;
+      return `expected an assistant message's content to be a list of text, tool-call and other known parts${foreign}`;
     case "tool":
       if (!("callId" in message) || typeof message.callId !== "string")
         return `expected a tool message to have a callId${foreign}`;
-      return typeof content === "string" || parts
-        ? undefined
-        : "expected a tool message's content to be a string or parts";
+      if (typeof content === "string" || (parts && content.every(isContentPart))) return undefined;
+      return `expected a tool message's content to be a string or text, image and file parts${foreign}`;
     default:
       return `expected the role system, user, assistant or tool, got ${JSON.stringify(role)}${foreign}`;
   }
+}
+
+function isAssistantPart(part: unknown): part is AssistantPart {
+  if (isContentPart(part)) return true;
+  if (typeof part !== "object" || part === null || !("type" in part)) return false;
+  switch (part.type) {
+    case "reasoning":
+    case "refusal":
+      return "text" in part && typeof part.text === "string";
+    case "tool-call":
+      return hasCallId(part) && "args" in part && typeof part.args === "object" && part.args !== null;
+    case "provider-tool":
+      return hasCallId(part);
+    default:
+      return part.type === "source";
+  }
+}
+
+function hasCallId(part: object): boolean {
+  return "callId" in part && typeof part.callId === "string" && "name" in part && typeof part.name === "string";
 }
 
 /** What a call gets for a result when its run ended before it had one. */

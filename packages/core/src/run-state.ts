@@ -1,4 +1,5 @@
 import type { AgentOptions, RespondOptions, TurnContext } from "./agent-options.ts";
+import { ConfigError } from "./errors.ts";
 import type { AgentEvent, Final, MessageAdded, RunInfo, StopReason } from "./events.ts";
 import { deepFreeze } from "./freeze.ts";
 import { repairHistory, simplify } from "./history.ts";
@@ -19,6 +20,13 @@ export interface RunOptions extends Omit<AgentOptions, "name" | "description" | 
   readonly output: SchemaAdapter | undefined;
   readonly deps: unknown;
   readonly signal: RespondOptions["signal"];
+}
+
+/** How a conversation reaches a run. It must not hold on to the run: one that is dropped could never be ended. */
+export interface Conversation {
+  history: readonly Message[] | ((runId: string) => Promise<readonly Message[]>);
+  onAdded?: (message: Message) => void;
+  onEnd?: (runId: string) => void;
 }
 
 /** How a run ended. */
@@ -50,13 +58,10 @@ export class RunState {
   readonly #startedAt = Date.now();
   #seq = 0;
 
-  /** Shows each message to its conversation as it joins the history. */
-  onAdded: ((message: Message) => void) | undefined;
-  /** Where the history comes from. */
-  readonly #given: readonly Message[] | (() => Promise<readonly Message[]>);
+  readonly #conversation: Conversation;
 
-  constructor(info: RunInfo, options: RunOptions, history: readonly Message[] | (() => Promise<readonly Message[]>)) {
-    this.#given = history;
+  constructor(info: RunInfo, options: RunOptions, conversation: Conversation) {
+    this.#conversation = conversation;
     this.info = info;
     this.options = options;
     const controller = new AbortController();
@@ -79,10 +84,26 @@ export class RunState {
     );
   }
 
-  /** Reads the history and repairs what a crash may have left of it. */
-  async load(): Promise<void> {
-    const given = typeof this.#given === "function" ? await this.#given() : this.#given;
-    this.history = [...repairHistory(given)];
+  /**
+   * Reads the history and repairs what a crash may have left of it. Gives the messages of the input: as they are,
+   * unless they hold calls without results.
+   */
+  async load(input: readonly Message[]): Promise<readonly Message[]> {
+    const { history } = this.#conversation;
+    const given = typeof history === "function" ? await history(this.info.id) : history;
+    const whole = [...given, ...input];
+    if (whole.length === 0) throw new ConfigError("input", "expected a prompt or a history to go on from, got neither");
+    const repaired = repairHistory(whole);
+    if (repaired === whole) {
+      this.history = [...given];
+      return input;
+    }
+    const isInput = new Set(input);
+    const isGiven = new Set(given);
+    const from = repaired.findLastIndex((message) => isGiven.has(message)) + 1;
+    const start = repaired.findIndex((message, index) => index >= from && isInput.has(message));
+    this.history = start < 0 ? [...repaired] : repaired.slice(0, start);
+    return start < 0 ? [] : repaired.slice(start);
   }
 
   /** Reports what went wrong in something that must not break the run. */
@@ -115,7 +136,7 @@ export class RunState {
     deepFreeze(message);
     this.history.push(message);
     this.#added.push(message);
-    this.onAdded?.(message);
+    this.#conversation.onAdded?.(message);
     return this.emit({ type: "message-added", seq: this.nextSeq(), at: Date.now(), run: this.info, message });
   }
 
@@ -171,6 +192,7 @@ export class RunState {
       durationMs: Date.now() - this.#startedAt,
       ...(error && { error }),
     };
+    this.#conversation.onEnd?.(this.info.id);
     return this.emit(this.final);
   }
 }
