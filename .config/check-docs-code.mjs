@@ -1,6 +1,6 @@
 // @ts-check
-// Type-checks the code of the docs: every block that starts with ```ts in docs/**/*.md, README.md and the packages'
-// README.md. A block is a module of its own; one that starts with ```ts continue goes on where the block before it in
+// Type-checks the code of the docs: every block that starts with ```ts in docs/**/*.md, README.md, the packages'
+// README.md and the doc comments of their sources. A block is a module of its own; one that starts with ```ts continue goes on where the block before it in
 // the same file ended. The copies keep their line numbers, so that tsc's messages point into the Markdown.
 import { spawnSync } from "node:child_process";
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -9,14 +9,15 @@ const folder = "docs/.snippets";
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
 
-const pages = globSync(["README.md", "packages/*/README.md", "docs/**/*.md"], {
-  exclude: ["**/node_modules/**", "docs/api/**", "docs/.*/**"],
+const pages = globSync(["README.md", "packages/*/README.md", "packages/*/src/**/*.ts", "docs/**/*.md"], {
+  exclude: ["**/node_modules/**", "**/*.test.ts", "**/*.test-d.ts", "docs/api/**", "docs/.*/**"],
 });
 /** @type {Map<string, string>} */
 const origins = new Map();
 for (const page of pages) {
-  for (const { line, code } of blocks(readFileSync(page, "utf8"))) {
-    const name = `${page.replaceAll(/[\\/]/g, "_").replace(/\.md$/, "")}_${line}.ts`;
+  const text = readFileSync(page, "utf8");
+  for (const { line, code } of blocks(page.endsWith(".ts") ? docComments(text) : text)) {
+    const name = `${page.replaceAll(/[\\/]/g, "_").replace(/\.(md|ts)$/, "")}_${line}.ts`;
     writeFileSync(`${folder}/${name}`, code);
     origins.set(name, page);
   }
@@ -40,7 +41,7 @@ if (origins.size > 0) {
   process.stderr.write(stderr);
   process.exitCode = status ?? 1;
 }
-console.log(`${origins.size} code blocks in ${pages.length} pages`);
+console.log(`${origins.size} code blocks in ${new Set(origins.values()).size} files`);
 
 /**
  * The TypeScript blocks of a page, each padded with empty lines to where it stands.
@@ -68,6 +69,16 @@ function blocks(page) {
     }
   }
   return found;
+}
+
+/**
+ * The text of a source file's doc comments, each line where it stands.
+ *
+ * @param {string} source
+ */
+function docComments(source) {
+  const lines = source.split(/\r?\n/);
+  return lines.map((line) => /^\s*\* ?(?!\/)(.*)$/.exec(line)?.[1] ?? "").join("\n");
 }
 
 /** @param {string} text */

@@ -97,9 +97,12 @@ export interface ConformanceCheck {
  *
  * @example
  * ```ts
- * import { conformance } from "millrace/testing";
+ * import { test } from "node:test";
+ * import { type ConformanceOptions, conformance } from "millrace/testing";
  *
- * for (const check of conformance({ connect, streams, errors })) test(check.name, check.run);
+ * export function testProvider(options: ConformanceOptions): void {
+ *   for (const check of conformance(options)) test(check.name, check.run);
+ * }
  * ```
  */
 export function conformance(options: ConformanceOptions): ConformanceCheck[] {
