@@ -72,8 +72,13 @@ function makeClient(options: ConnectionOptions, provider: string, defaults: Clie
   }
 }
 
+/** The key that requests with these options carry; undefined before the first one. */
+export function secretOf(options: ConnectionOptions): string | undefined {
+  return (options.client ?? clients.get(options))?.apiKey ?? undefined;
+}
+
 /** What went wrong with a request, as our error. A `secret` that the server quotes is masked. */
-export function requestError(error: unknown, provider: string, secret: unknown): Error {
+export function requestError(error: unknown, provider: string, secret: string | undefined): Error {
   if (isMillraceError(error)) return error;
   if (error instanceof APIConnectionTimeoutError) {
     return toModelError({ provider, kind: "timeout", message: error.message, cause: error });
@@ -89,7 +94,6 @@ export function requestError(error: unknown, provider: string, secret: unknown):
       status,
       headers,
       body: masked(error.error ?? bare(error.message, status), secret),
-      cause: error,
     });
   }
   // What else the client throws is about credentials: an apiKey function that failed, a header that is missing.
@@ -97,8 +101,8 @@ export function requestError(error: unknown, provider: string, secret: unknown):
 }
 
 /** Keys of compatible servers have no form by which they could be known. */
-function masked(body: unknown, secret: unknown): unknown {
-  if (typeof secret !== "string" || secret.length < 8) return body;
+function masked(body: unknown, secret: string | undefined): unknown {
+  if (secret === undefined || secret.length < 8) return body;
   return JSON.parse(JSON.stringify(body).replaceAll(JSON.stringify(secret).slice(1, -1), "…"));
 }
 

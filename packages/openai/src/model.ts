@@ -10,12 +10,12 @@ export interface Wiring {
   /** A decoder for one answer. */
   decoder(): Decoder;
   /** The key, where it is known: it must not stand in an error. */
-  readonly secret: unknown;
+  secret(): string | undefined;
 }
 
 /** A model over one of the two APIs. */
 export function modelOf(wiring: Wiring): Model {
-  const { provider, id, secret } = wiring;
+  const { provider, id } = wiring;
   return {
     provider,
     id,
@@ -25,7 +25,7 @@ export function modelOf(wiring: Wiring): Model {
           try {
             return await wiring.post(request, own);
           } catch (error) {
-            throw requestError(error, provider, secret);
+            throw requestError(error, provider, wiring.secret());
           }
         },
         wiring.decoder(),

@@ -1,6 +1,6 @@
 import { ConfigError, type Model } from "millrace/provider";
 import type { ClientOptions } from "openai";
-import { type ConnectionOptions, checkConnection, clientFor } from "./client.ts";
+import { type ConnectionOptions, checkConnection, clientFor, secretOf } from "./client.ts";
 import { ChatDecoder } from "./decode-chat.ts";
 import { ResponsesDecoder } from "./decode-responses.ts";
 import { encodeChat, type StructuredOutputs } from "./encode-chat.ts";
@@ -73,7 +73,7 @@ export function openaiCompatible(options: OpenAICompatibleOptions): OpenAICompat
     return modelOf({
       provider,
       id: checkId(modelId),
-      secret: options.apiKey,
+      secret: () => secretOf(options),
       post: (request, signal) =>
         client()
           .chat.completions.create(encodeChat(modelId, request, dialect), { signal, maxRetries: 0 })
@@ -85,7 +85,7 @@ export function openaiCompatible(options: OpenAICompatibleOptions): OpenAICompat
     modelOf({
       provider,
       id: checkId(modelId),
-      secret: options.apiKey,
+      secret: () => secretOf(options),
       post: (request, signal) =>
         client()
           .responses.create(encodeResponses(modelId, request, { provider }), { signal, maxRetries: 0 })

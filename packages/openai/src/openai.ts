@@ -1,5 +1,5 @@
 import { ConfigError, type Model } from "millrace/provider";
-import { type ConnectionOptions, checkConnection, clientFor } from "./client.ts";
+import { type ConnectionOptions, checkConnection, clientFor, secretOf } from "./client.ts";
 import { ChatDecoder } from "./decode-chat.ts";
 import { ResponsesDecoder } from "./decode-responses.ts";
 import { encodeChat } from "./encode-chat.ts";
@@ -25,7 +25,6 @@ export interface OpenAIModels {
 }
 
 const provider = "openai";
-const byEnvironment: OpenAIOptions = {};
 
 /**
  * Models of OpenAI.
@@ -36,12 +35,12 @@ const byEnvironment: OpenAIOptions = {};
  */
 export const openai: OpenAIModels = Object.assign(chat, { responses });
 
-function chat(modelId: string, options: OpenAIOptions = byEnvironment): Model {
+function chat(modelId: string, options: OpenAIOptions = {}): Model {
   check("openai", modelId, options);
   return modelOf({
     provider,
     id: modelId,
-    secret: options.apiKey,
+    secret: () => secretOf(options),
     post: (request, signal) =>
       clientFor(options, provider, {})
         .chat.completions.create(encodeChat(modelId, request, { provider }), { signal, maxRetries: 0 })
@@ -50,12 +49,12 @@ function chat(modelId: string, options: OpenAIOptions = byEnvironment): Model {
   });
 }
 
-function responses(modelId: string, options: OpenAIOptions = byEnvironment): Model {
+function responses(modelId: string, options: OpenAIOptions = {}): Model {
   check("openai.responses", modelId, options);
   return modelOf({
     provider,
     id: modelId,
-    secret: options.apiKey,
+    secret: () => secretOf(options),
     post: (request, signal) =>
       clientFor(options, provider, {})
         .responses.create(encodeResponses(modelId, request, { provider }), { signal, maxRetries: 0 })
