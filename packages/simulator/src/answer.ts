@@ -20,7 +20,7 @@ export interface Question {
 
 const LOOKS_UP = /^(get|fetch|find|search|look|lookup|read|list|query|check|show|retrieve|load)$/;
 const ACTS =
-  /^(add|ask|book|calculate|call|cancel|close|compute|convert|create|delete|draft|multiply|open|order|place|play|publish|remove|reserve|run|save|schedule|send|set|start|stop|store|transfer|translate|turn|update|write)$/;
+  /^(add|ask|book|calculate|call|cancel|close|compute|convert|create|delete|draft|draw|generate|make|multiply|open|order|place|play|publish|remove|render|reserve|run|save|schedule|send|set|start|stop|store|transfer|translate|turn|update|write)$/;
 const MAX_ITEMS = 5;
 const MAX_LENGTH = 600;
 
@@ -43,7 +43,10 @@ export function sentenceOf({ call, text, failed }: Result): string {
   if (told === "") return `${capital(about)}: no result.`;
   if (acts && /^(ok|done|true|yes|success|nothing)$/i.test(told)) return `Done: ${about}.`;
   if (typeof value === "string" && (namesSubject(told, call) || acts || about === thing)) return ended(capital(told));
-  const isShort = !Array.isArray(value) && told.split(/\s+/).length <= 4 && !told.includes(" is ");
+  const isPlace = about.startsWith(`${thing} in `);
+  if (isObject(value) && isPlace && told.startsWith("the "))
+    return ended(`In ${about.slice(thing.length + 4)}, ${told}`);
+  const isShort = !Array.isArray(value) && told.split(/\s+/).length <= 8 && !/ (is|are) |[.!?]$/.test(told);
   return ended(`The ${acts ? "result of " : ""}${about}${isShort ? " is" : ":"} ${told}`);
 }
 
@@ -55,9 +58,9 @@ function subjectOf(args: Call["args"]): string {
       .replace(/^(?:[A-Z]\w+\/)+(?=[A-Z])/, "")
       .replaceAll("_", " "),
   );
-  const text = joined(values, 0);
-  if (fields.length === 0 || text.length > 60) return "";
-  return ` ${/city|place|location|zone|town|region/i.test(fields[0]?.[0] ?? "") ? "in" : "for"} ${text}`;
+  const isPlace = /city|place|location|zone|town|region/i.test(fields[0]?.[0] ?? "");
+  const text = isPlace ? (values[0] ?? "") : joined(values, 0);
+  return fields.length === 0 || text.length > 60 ? "" : ` ${isPlace ? "in" : "for"} ${text}`;
 }
 
 /** An object's fields as "the temperature is 22 and the condition is sunny", without those that repeat the arguments. */

@@ -153,7 +153,9 @@ function shareOut(pool: Pool, fields: Field[], evidence: Evidence, values: Map<F
   const first = waiting.some((field) => field.required)
     ? waiting.filter((field) => field.required)
     : waiting.slice(0, 1);
-  const takers = open.length > waiting.length && !first[0]?.required ? [] : first;
+  // A name may be anything: what need not have one gets one only in a call, and only where it is the first to ask.
+  const isVague = evidence.complete && (pool === "name" || pool === "title");
+  const takers = (isVague || open.length > waiting.length) && !first[0]?.required ? [] : first;
   const [only] = takers;
   if (takers.length === 1 && only) values.set(only, distinct(preferred(left, only)));
   else for (const [index, field] of takers.entries()) values.set(field, distinct(left.slice(index, index + 1)));
@@ -180,11 +182,12 @@ function preferred(values: Value[], { name, pool }: Field): Value[] {
 
 /** The values of a pool in the nearest text that holds any. */
 function pick(pool: Pool, { texts, facts, complete, ignored }: Evidence, needed: boolean): Value[] {
-  const places = needed || complete ? texts : texts.slice(0, 1);
+  const isFree = pool === "text" || pool === "query" || pool === "title";
+  const places = complete || (needed && !isFree) ? texts : texts.slice(0, 1);
   const ordered = complete && pool === "number" ? [...facts.map(({ text }) => text), ...places] : places;
   for (const text of ordered) {
     const values = extract(text, ignored);
-    for (const kinds of SEARCHED[pool]) {
+    for (const kinds of needed ? SEARCHED[pool] : SEARCHED[pool].slice(0, 1)) {
       const found = values.filter(({ kind }) => kinds.includes(kind));
       if (found.length > 0) return pool === "zone" ? found.map(toZone) : found;
     }
@@ -235,6 +238,7 @@ function phrases(text: string, ignored: ReadonlySet<string>): Value[] {
 /** The values of a field that shares none: an enum, a boolean, a list, an object, free text; else what its schema proposes. */
 function otherValues(field: Field, evidence: Evidence, root: JsonObject, depth: number): unknown[] {
   const { schema, required, present } = field;
+  if (schema.const !== undefined) return present ? [schema.const] : [];
   const wanted = required || evidence.complete;
   const texts = wanted ? evidence.texts : evidence.texts.slice(0, 1);
   const found = foundIn(texts, field, evidence, root, depth);

@@ -28,7 +28,7 @@ export const chatCompletions: Protocol = {
     const choice = body.tool_choice ?? "auto";
     const thinking = [body.reasoning_effort, object(body.reasoning).effort, object(body.thinking).type];
     return {
-      messages: objects(body.messages).flatMap(readMessage),
+      messages: withFiles(objects(body.messages)).flatMap(readMessage),
       tools: objects(body.tools)
         .map((tool) => object(tool.function))
         .map(({ name, description, parameters }) => ({
@@ -124,6 +124,22 @@ const usageOf = ({ inputTokens, outputTokens, reasoningTokens }: Exchange): Json
     rejected_prediction_tokens: 0,
   },
 });
+
+/**
+ * A tool message cannot hold an image, so clients send the images of results in a user message behind them. That is no
+ * new prompt: what it holds is added to the result.
+ */
+function withFiles(messages: JsonObject[]): JsonObject[] {
+  const read: JsonObject[] = [];
+  for (const message of messages) {
+    const previous = read.at(-1);
+    const files = objects(message.content).filter(({ type }) => type !== "text");
+    if (message.role === "user" && previous?.role === "tool" && files.length > 0) {
+      previous.content = `${contentText(previous.content)} ${contentText(files)}`;
+    } else read.push({ ...message });
+  }
+  return read;
+}
 
 function readMessage({ role, content, tool_calls, tool_call_id }: JsonObject): Message[] {
   const text = contentText(content);

@@ -44,8 +44,8 @@ const unansweredIn = (index: number, ids: string[]): string =>
 function checkMessage(message: JsonObject, index: number, isLast: boolean, ids: Set<string>): string[] {
   const { role, content } = message;
   const at = `messages.${index}`;
-  if (role !== "user" && role !== "assistant") {
-    return [`messages: Unexpected role "${string(role)}". Allowed roles are "user" or "assistant".`];
+  if (role !== "user" && role !== "assistant" && role !== "system") {
+    return [`messages: Unexpected role "${string(role)}". Allowed roles are "user", "assistant" or "system".`];
   }
   if (typeof content !== "string" && !Array.isArray(content)) return [`${at}.content: Field required`];
   if (content.length === 0 && !(isLast && role === "assistant")) {

@@ -20,7 +20,9 @@ export function checkResponsesRequest(body: unknown): string[] {
     wrong.push("Missing required parameter: 'input'.");
   }
   const items = list(body.input).map(object);
-  wrong.push(...checkPairs(items));
+  // What the server keeps may hold the calls that outputs here answer.
+  const isStored = body.previous_response_id !== undefined || items.some(({ type }) => type === "item_reference");
+  wrong.push(...checkPairs(items, isStored));
   items.forEach((item, index) => {
     wrong.push(...checkItem(item, `input[${index}]`));
     wrong.push(...checkReasoning(item, items[index + 1], body.store === false));
@@ -34,7 +36,7 @@ export function checkResponsesRequest(body: unknown): string[] {
   return wrong;
 }
 
-function checkPairs(items: JsonObject[]): string[] {
+function checkPairs(items: JsonObject[], isStored: boolean): string[] {
   const wrong: string[] = [];
   const called = new Set<string>();
   const answered = new Set<string>();
@@ -44,7 +46,7 @@ function checkPairs(items: JsonObject[]): string[] {
       if (called.has(id)) wrong.push(`Duplicate function call with call_id ${id}.`);
       called.add(id);
     } else if (item.type === "function_call_output") {
-      if (!called.has(id)) wrong.push(`No tool call found for function call output with call_id ${id}.`);
+      if (!called.has(id) && !isStored) wrong.push(`No tool call found for function call output with call_id ${id}.`);
       if (answered.has(id)) wrong.push(`Duplicate function call output with call_id ${id}.`);
       answered.add(id);
     }
@@ -86,7 +88,9 @@ function checkMessage({ role, content }: JsonObject, at: string): string[] {
       `Invalid value: '${string(role)}'. Supported values are: 'assistant', 'system', 'developer', and 'user'. (${at}.role)`,
     ];
   }
-  if (typeof content === "string") return content === "" ? [`Invalid '${at}.content': empty string.`] : [];
+  if (typeof content === "string") {
+    return content === "" && role !== "assistant" ? [`Invalid '${at}.content': empty string.`] : [];
+  }
   if (list(content).length === 0)
     return [`Invalid '${at}.content': empty array. Expected an array with minimum length 1.`];
   return checkParts(list(content), role === "assistant" ? ASSISTANT_PARTS : USER_PARTS, `${at}.content`);

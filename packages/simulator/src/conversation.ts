@@ -1,4 +1,4 @@
-import { type JsonObject, object, string } from "./json.ts";
+import { isObject, type JsonObject, object, parseJson, string } from "./json.ts";
 
 /** A tool that a request offers. */
 export interface ToolDefinition {
@@ -58,7 +58,14 @@ export function contentText(content: unknown): string {
     .join("\n");
 }
 
-/** A result that says by itself that it is an error: the OpenAI protocols have no field for it. */
+const FAILURE =
+  /\b(?:error|failed|failure|not found|no such|no result|there is no|cannot|can't|could not|couldn't|unable to|invalid|unknown|denied|refused|not allowed|timed out|timeout|unavailable|stopped)\b/i;
+/** How much of a result is looked at: who reports a failure does so at once. */
+const FAILURE_WITHIN = 200;
+
+/** Whether a result reads like a failure: OpenAI's protocols have no field that says so. */
 export function looksFailed(text: string): boolean {
-  return /^\s*(?:\{\s*"error"|(?:\w+ )?(?:error|failed|failure)\b)/i.test(text);
+  const value = parseJson(text);
+  if (isObject(value)) return value.error !== undefined && value.error !== null;
+  return typeof value !== "number" && !Array.isArray(value) && FAILURE.test(text.slice(0, FAILURE_WITHIN));
 }

@@ -4,7 +4,7 @@ import { type Fact, fillObject } from "./arguments.ts";
 import type { Call, Conversation, Message, Reply } from "./conversation.ts";
 import { object, objects, parseJson } from "./json.ts";
 import { forcedCalls, type PlannedCall, planCalls } from "./plan-calls.ts";
-import { identifierWords } from "./words.ts";
+import { identifierMeanings, identifierWords } from "./words.ts";
 
 /** What a conversation is about at its end. */
 interface Turn {
@@ -110,7 +110,12 @@ function answerTo({ schema, tools }: Conversation, { prompt, earlier, results }:
   if (schema) {
     const facts = factsOf(results);
     const texts = [prompt, ...facts.map(({ text }) => text), ...earlier];
-    const [answer] = fillObject(schema, { texts, facts, complete: true, ignored: new Set() });
+    const [answer] = fillObject(schema, {
+      texts,
+      facts,
+      complete: true,
+      ignored: new Set(tools.flatMap(({ name }) => identifierMeanings(name))),
+    });
     return JSON.stringify(answer);
   }
   if (results.length > 0) return answerFromResults(results);

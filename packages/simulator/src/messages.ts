@@ -180,7 +180,9 @@ function readMessage({ role, content }: JsonObject): Message[] {
   const spoken = blocks.filter(
     ({ type }) => type !== "tool_result" && type !== "tool_use" && !/thinking$/.test(string(type)),
   );
-  const text = contentText(spoken);
+  // Instructions in the middle of a conversation are sent as marked text; they are no prompt.
+  const text = contentText(spoken).replace(/<system>[\s\S]*?<\/system>\s*/g, "");
+  if (role === "system") return [];
   if (role === "assistant") {
     const calls: Call[] = blocks
       .filter(({ type }) => type === "tool_use")
@@ -195,5 +197,5 @@ function readMessage({ role, content }: JsonObject): Message[] {
       text: contentText(block.content),
       failed: block.is_error === true,
     }));
-  return spoken.length > 0 ? [...results, { role: "user", text }] : results;
+  return text !== "" ? [...results, { role: "user", text }] : results;
 }

@@ -27,6 +27,7 @@ const PASSES_ON = /^(transfer|hand_?off|ask|delegate|consult|call)/i;
 const FOLLOW_UP = /^\s*(and|also|what about|how about|same for|then|now|or|for|in)\b/i;
 const STEP = /(?:[,;.]?\s+(?:and\s+)?(?:then|afterwards|after that|finally)\b[,\s]*)/i;
 const MAX_CALLS = 16;
+const MAX_SEGMENTS = 50;
 
 /** A tool with what its words mean. */
 interface Candidate {
@@ -94,11 +95,12 @@ function segmentsOf(
     ...hits.map(({ start }) => ({ start, isHit: true })),
     ...values.map(({ start }) => ({ start, isHit: false })),
   ].sort((a, b) => a.start - b.start);
+  const about = new Set(wordsOf(text).map(({ meaning }) => meaning));
   const cuts = [0];
   let first: boolean | undefined;
   let mixed = false;
   for (const { start, isHit } of marks) {
-    if (mixed && isHit === first) {
+    if (mixed && isHit === first && cuts.length < MAX_SEGMENTS) {
       cuts.push(start);
       mixed = false;
     } else if (first === undefined) first = isHit;
@@ -109,7 +111,7 @@ function segmentsOf(
     const end = cuts[index + 1] ?? text.length;
     const chosen = choose(
       hits.filter((word) => word.start >= start && word.start < end),
-      text,
+      about,
       candidates,
     );
     const last = segments.at(-1);
@@ -150,8 +152,7 @@ const OPERATIONS = new Map(
 );
 
 /** The fewest tools that explain the words: the best one first, then those that explain what is left. */
-function choose(hits: Word[], text: string, candidates: Candidate[]): Candidate[] {
-  const about = new Set(wordsOf(text).map(({ meaning }) => meaning));
+function choose(hits: Word[], about: Set<string>, candidates: Candidate[]): Candidate[] {
   const open = new Set(hits.map(({ meaning }) => meaning));
   const chosen: Candidate[] = [];
   for (;;) {

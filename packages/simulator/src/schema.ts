@@ -49,15 +49,20 @@ export function fitted(value: unknown, schema: JsonObject): unknown {
 }
 
 function fitNumber(value: number, schema: JsonObject, whole: boolean): number {
-  const bound = (key: string, exclusive: string, step: number): number | undefined => {
-    if (typeof schema[exclusive] === "number") return schema[exclusive] + step;
-    return typeof schema[key] === "number" ? schema[key] : undefined;
-  };
-  const unit = typeof schema.multipleOf === "number" ? schema.multipleOf : 1;
-  let result = Number.isFinite(value) ? value : 1;
-  if (whole || schema.multipleOf) result = Math.round(result / unit) * unit;
-  result = Math.max(result, bound("minimum", "exclusiveMinimum", unit) ?? result);
-  return Math.min(result, bound("maximum", "exclusiveMaximum", -unit) ?? result);
+  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = schema;
+  const unit = typeof multipleOf === "number" ? multipleOf : whole ? 1 : 0;
+  const above = typeof exclusiveMinimum === "number" ? exclusiveMinimum : Number.NEGATIVE_INFINITY;
+  const below = typeof exclusiveMaximum === "number" ? exclusiveMaximum : Number.POSITIVE_INFINITY;
+  const low = typeof minimum === "number" ? minimum : above;
+  const high = typeof maximum === "number" ? maximum : below;
+  const within = Math.min(Math.max(Number.isFinite(value) ? value : 1, low), high);
+  if (unit > 0) {
+    const rounded = Math.round(within / unit) * unit;
+    if (rounded < low || rounded === above) return rounded + unit;
+    return rounded > high || rounded === below ? rounded - unit : rounded;
+  }
+  if (within !== above && within !== below) return within;
+  return Number.isFinite(above) && Number.isFinite(below) ? (above + below) / 2 : within + (within === above ? 1 : -1);
 }
 
 function fitString(value: string, schema: JsonObject): string {

@@ -50,7 +50,7 @@ const STOP_WORDS =
 const NO_NAMES =
   `also am answer api ask book buy calculate call celsius check compare compute convert create delete describe
   draft email explain extract fahrenheit fetch find finally first get give go json kelvin last list look make multiply name
-  need next plan pm read remember remind reply return run save schedule search second send set show start summarise
+  need next note plan pm read remember remind reply return run save schedule search second send set show start summarise
   summarize tell test thanks translate turn update use utc what's which write`.split(/\s+/);
 
 const STOP_MEANINGS = new Set(STOP_WORDS.map(meaningOf));
