@@ -17,7 +17,7 @@ export function textBlock(text: string): TextBlockParam | undefined {
 
 /** Without halves of characters, which a text that was cut may hold: the API refuses the whole request for one. */
 export function wellFormed(text: string): string {
-  return text.replace(/\p{Surrogate}/gu, "\ufffd");
+  return text.toWellFormed();
 }
 
 /** The blocks of a user's message. */

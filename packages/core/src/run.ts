@@ -62,12 +62,11 @@ export class Run implements AsyncGenerator<AgentEvent, Final, undefined> {
     if (this.#isOver && !this.#events) return Promise.resolve(this.#done());
     const { hooks } = this.#state;
     if (!hooks) return this.#step();
-    return (hooks.full ? hooks.settled() : Promise.resolve())
-      .then(() => this.#step())
-      .then(
-        (step) => (step.done ? hooks.settled().then(() => step) : step),
-        (error: unknown) => hooks.settled().then(() => Promise.reject(error)),
-      );
+    const step = hooks.full ? hooks.settled().then(() => this.#step()) : this.#step();
+    return step.then(
+      (result) => (result.done ? hooks.settled().then(() => result) : result),
+      (error: unknown) => hooks.settled().then(() => Promise.reject(error)),
+    );
   }
 
   /** Leaves the run: stops it, and waits until everything is released. Gives the `Final`. */
