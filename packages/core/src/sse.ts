@@ -70,18 +70,18 @@ export class SseParser {
       this.#event = "";
       return;
     }
-    const data = valueOf("data", text, from, to);
+    const data = fieldValue("data", text, from, to);
     if (data !== undefined) {
       this.#data = this.#data === undefined ? data : `${this.#data}\n${data}`;
       return;
     }
-    this.#event = valueOf("event", text, from, to) ?? this.#event;
-    this.#id = valueOf("id", text, from, to) ?? this.#id;
+    this.#event = fieldValue("event", text, from, to) ?? this.#event;
+    this.#id = fieldValue("id", text, from, to) ?? this.#id;
   }
 }
 
 /** The value of the line from `from` to `to`, if it is of the field `name`. */
-function valueOf(name: string, text: string, from: number, to: number): string | undefined {
+function fieldValue(name: string, text: string, from: number, to: number): string | undefined {
   const end = from + name.length;
   if (end > to || !text.startsWith(name, from)) return undefined;
   if (end === to) return "";
