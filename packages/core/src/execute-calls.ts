@@ -5,7 +5,7 @@ import { Gate } from "./gate.ts";
 import { merge } from "./merge.ts";
 import { type ContentPart, isContent, isContentPart, type ToolCallPart, type ToolMessage } from "./messages.ts";
 import type { RunState, Unstamped } from "./run-state.ts";
-import { after } from "./runtime.ts";
+import { after, breathMs, nextMacrotask } from "./runtime.ts";
 import { describeIssues } from "./schema-adapter.ts";
 import { type OpenCall, SubAgentProgress, type Tool, toolContext } from "./tool.ts";
 
@@ -27,10 +27,15 @@ export async function* executeCalls(
     calls.map((call) => executeCall(run, call, tools, context, openCalls.get(call.callId))),
     parallel ? maxConcurrency : 1,
   );
+  let breath = Date.now();
   for (;;) {
     const { done, value } = await events.next();
     if (done) return value;
     yield run.stamp(value);
+    if (Date.now() - breath > breathMs) {
+      await nextMacrotask();
+      breath = Date.now();
+    }
   }
 }
 
@@ -56,10 +61,12 @@ async function* executeCall(
     if (!tool) throw unknownTool(name, tools);
     const context = toolContext({ ...turn, signal: cut.signal }, callId);
     args = await cut.wait(checkedArgs(tool, call));
+    cut.check();
     args = await cut.wait(authorizedArgs(run, tool, { callId, name, args }, { ...turn, signal: cut.signal }));
-    cut.check(name);
+    cut.check();
     yield { type: "tool-call-start", callId, name, args };
-    cut.check(name);
+    cut.check();
+    cut.limit(tool.timeoutMs ?? run.options.toolExecution?.timeoutMs, tool);
     if (open) cut.signal.addEventListener("abort", () => open.fail(stoppedCall(name)), { once: true });
     const execute = (): unknown => (open ? open.finish(args) : tool.execute(args, context));
     const result = yield* invoke(run, tool.name, execute, callId, cut);
@@ -67,7 +74,7 @@ async function* executeCall(
     yield { type: "tool-result", ...done(), args, result };
     return { role: "tool", callId, name, content };
   } catch (thrown) {
-    const error = cut.wasStopped ? stoppedCall(name, thrown) : failure(thrown, tool, name, args);
+    const error = cut.error ? causedBy(thrown, cut.error) : failure(thrown, tool, name, args);
     open?.fail(error);
     yield { type: "tool-error", ...done(), args, error };
     return { role: "tool", callId, name, content: error.message, isError: true };
@@ -103,52 +110,51 @@ async function* invoke(
   }
 }
 
-/** What ends one call before its time: the stop of the run (after a grace) or the tool's own timeout. */
+/**
+ * What ends one call before its time: the stop of the run or the tool's own timeout. The tool's signal is aborted at
+ * once; who waits for it is freed after a grace.
+ */
 class CallCut {
   readonly #gate = new Gate();
   readonly #controller = new AbortController();
   readonly #cleanups: (() => void)[] = [];
-  wasStopped = false;
+  /** Why the call is cut, once it is. */
+  error: ToolCallError | undefined;
 
   constructor(run: RunState, tool: Tool | undefined, name: string) {
-    const timeoutMs = tool?.timeoutMs ?? run.options.toolExecution?.timeoutMs;
-    if (timeoutMs !== undefined) {
-      const error = new ToolCallError(`The tool took longer than ${timeoutMs} ms.`, {
-        kind: "timeout",
-        toolName: name,
-      });
-      this.#cleanups.push(after(timeoutMs, () => this.#end(error)));
-    }
     const graceMs = tool?.graceMs ?? run.options.stop?.graceMs ?? 250;
-    const onStop = (): void => {
-      this.wasStopped = true;
-      const error = stoppedCall(name);
-      this.#controller.abort(error);
-      this.#cleanups.push(after(graceMs, () => this.#end(error)));
-    };
-    this.#cleanups.push(run.control.onStop(onStop));
+    this.#cleanups.push(run.control.onStop(() => this.#cut(stoppedCall(name), graceMs)));
   }
 
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
+  /** Begins the tool's own time: what came before, such as its authorization, does not count. */
+  limit(timeoutMs: number | undefined, { name, graceMs = 0 }: Tool): void {
+    if (timeoutMs === undefined) return;
+    const message = `The tool took longer than ${timeoutMs} ms.`;
+    const error = new ToolCallError(message, { kind: "timeout", toolName: name });
+    this.#cleanups.push(after(timeoutMs, () => this.#cut(error, graceMs)));
+  }
+
   wait<T>(promise: PromiseLike<T>): Promise<T> {
     return this.#gate.wait(promise);
   }
 
-  /** Throws where the run was stopped before the tool was called. */
-  check(name: string): void {
-    if (this.wasStopped) throw stoppedCall(name);
+  /** Throws where the call was cut before the tool was called. */
+  check(): void {
+    if (this.error) throw this.error;
   }
 
   close(): void {
     for (const cleanup of this.#cleanups.splice(0)) cleanup();
   }
 
-  #end(error: ToolCallError): void {
-    this.#gate.close(error);
+  #cut(error: ToolCallError, graceMs: number): void {
+    this.error ??= error;
     this.#controller.abort(error);
+    this.#cleanups.push(after(graceMs, () => this.#gate.close(error)));
   }
 }
 
@@ -160,7 +166,8 @@ async function checkedArgs(tool: Tool, call: ToolCallPart): Promise<unknown> {
       { kind: "invalid-arguments", toolName: tool.name, issues: [{ path: "", message: "not a usable JSON object" }] },
     );
   }
-  return validArgs(tool, call.args);
+  // Copied: the message that asks for the call is frozen, and a tool may do with its arguments what it likes.
+  return validArgs(tool, structuredClone(call.args));
 }
 
 async function validArgs(tool: Tool, args: unknown): Promise<unknown> {
@@ -219,14 +226,15 @@ function unknownTool(name: string, tools: readonly Tool[]): ToolCallError {
   );
 }
 
-function stoppedCall(toolName: string, cause?: unknown): ToolCallError {
-  if (cause instanceof ToolCallError && cause.kind === "stopped") return cause;
-  const options = cause === undefined ? undefined : { cause };
-  return new ToolCallError(
-    "The run was stopped before this call had a result.",
-    { kind: "stopped", toolName },
-    options,
-  );
+function stoppedCall(toolName: string): ToolCallError {
+  return new ToolCallError("The run was stopped before this call had a result.", { kind: "stopped", toolName });
+}
+
+/** The error of a call that was cut, with what its tool threw then. */
+function causedBy(thrown: unknown, error: ToolCallError): ToolCallError {
+  if (thrown === error) return error;
+  const { message, kind, toolName } = error;
+  return new ToolCallError(message, { kind, toolName }, { cause: thrown });
 }
 
 function failure(thrown: unknown, tool: Tool | undefined, toolName: string, args: unknown): ToolCallError {

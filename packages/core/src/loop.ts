@@ -10,10 +10,7 @@ import { checkOutput } from "./output.ts";
 import { prepareTurn } from "./prepare-turn.ts";
 import { RunCut } from "./run-control.ts";
 import type { Ending, RunState } from "./run-state.ts";
-import { nextMacrotask } from "./runtime.ts";
-
-/** After so long without a pause the loop lets timers and signals be served, in milliseconds. */
-const breathMs = 8;
+import { breathMs, nextMacrotask } from "./runtime.ts";
 
 /**
  * The agent loop: the only one. Every run ends with exactly one `Final`, whatever happened; a run that failed throws
@@ -113,6 +110,7 @@ export async function* loop(run: RunState, input: readonly Message[]): AsyncGene
   }
   // Only a fault of our own could leave a call without its result; the history is valid even then.
   for (const message of repairHistory(run.history).slice(run.history.length)) yield run.add(message);
+  for (const message of run.takeSent()) yield run.add(message);
   if (ending.stopReason === "stopped" && run.control.stopped)
     yield run.stamp({ type: "stopped", ...run.control.stopped });
   run.control.close();

@@ -1,5 +1,5 @@
 import type { AgentOptions, RespondOptions, TurnContext } from "./agent-options.ts";
-import { ConfigError } from "./errors.ts";
+import { ConfigError, errorJson } from "./errors.ts";
 import type { AgentEvent, Final, MessageAdded, RunInfo, StopReason } from "./events.ts";
 import { deepFreeze } from "./freeze.ts";
 import { repairHistory, simplify } from "./history.ts";
@@ -147,6 +147,8 @@ export class RunState {
 
   /** Keeps messages that were sent into the live run, for before its next turn. */
   send(messages: readonly Message[]): void {
+    const other = messages.find(({ role }) => role !== "user");
+    if (other) throw new ConfigError("send", `expected a user's message, got one with the role ${other.role}`);
     this.#sent.push(...messages);
   }
 
@@ -178,7 +180,7 @@ export class RunState {
   /** Makes the last event. */
   end({ stopReason, error, object }: Ending): Final {
     const last = this.#added.findLast((message) => message.role === "assistant");
-    this.final = {
+    const final: Final = {
       type: "final",
       seq: this.nextSeq(),
       at: Date.now(),
@@ -192,7 +194,9 @@ export class RunState {
       durationMs: Date.now() - this.#startedAt,
       ...(error && { error }),
     };
+    if (error) Object.defineProperty(final, "toJSON", { value: () => ({ ...final, error: errorJson(error) }) });
+    this.final = final;
     this.#conversation.onEnd?.(this.info.id);
-    return this.emit(this.final);
+    return this.emit(final);
   }
 }

@@ -10,6 +10,9 @@ export type Bound = <T>(callback: () => T) => T;
 
 const runtime: typeof globalThis & Runtime = globalThis;
 
+/** After so long without a pause a loop lets timers and signals be served, in milliseconds. */
+export const breathMs = 8;
+
 /** Lets timers, sockets and signals be served. */
 export function nextMacrotask(): Promise<void> {
   return new Promise((resolve) => (runtime.setImmediate ? runtime.setImmediate(resolve) : setTimeout(resolve)));
