@@ -1,3 +1,4 @@
+import { ConfigError } from "./errors.ts";
 import type { AgentEvent } from "./events.ts";
 import type { Run } from "./run.ts";
 
@@ -10,6 +11,7 @@ export interface Broadcast {
 interface Reader {
   readonly queue: AgentEvent[];
   wake: () => void;
+  hasLeft: boolean;
 }
 
 /**
@@ -18,8 +20,10 @@ interface Reader {
  * every reader.
  *
  * @param options.buffer how far one reader may be ahead of another, in events. Default: 1,000.
+ * @throws {@link ConfigError} for a buffer that holds nothing
  */
 export function broadcast(run: Run, { buffer = 1000 }: { buffer?: number } = {}): Broadcast {
+  if (!(buffer >= 1)) throw new ConfigError("buffer", `expected a number of events from 1, got ${buffer}`);
   const readers = new Set<Reader>();
   let pulling: Promise<void> | undefined;
   let end: { readonly error?: unknown } | undefined;
@@ -42,7 +46,7 @@ export function broadcast(run: Run, { buffer = 1000 }: { buffer?: number } = {})
 
   async function* read(reader: Reader): AsyncGenerator<AgentEvent, void, undefined> {
     try {
-      for (;;) {
+      while (!reader.hasLeft) {
         const event = reader.queue.shift();
         if (event) {
           if (reader.queue.length === buffer - 1) wakeAll();
@@ -58,17 +62,31 @@ export function broadcast(run: Run, { buffer = 1000 }: { buffer?: number } = {})
         }
       }
     } finally {
-      readers.delete(reader);
-      wakeAll();
-      if (readers.size === 0 && !end) await run.return();
+      await leave(reader);
     }
   }
 
+  const leave = async (reader: Reader): Promise<void> => {
+    if (reader.hasLeft) return;
+    reader.hasLeft = true;
+    readers.delete(reader);
+    reader.wake();
+    wakeAll();
+    if (readers.size === 0 && !end) await run.return();
+  };
+
   return {
     subscribe() {
-      const reader: Reader = { queue: [], wake: () => {} };
+      const reader: Reader = { queue: [], wake: () => {}, hasLeft: false };
       readers.add(reader);
-      return read(reader);
+      const events = read(reader);
+      const endGenerator = events.return.bind(events);
+      // A generator that has not begun, or that waits, would not hear of it.
+      events.return = async () => {
+        await leave(reader);
+        return endGenerator();
+      };
+      return events;
     },
   };
 }
