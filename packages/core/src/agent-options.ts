@@ -132,6 +132,23 @@ const model: Check = (value, at) => {
   if (typeof value === "object" && value !== null && "stream" in value && typeof value.stream === "function") return;
   throw wrong(at, 'a model such as openai("…"), or a function that gives one', value);
 };
+const number: Check = (value, at) => {
+  if (typeof value !== "number" || !Number.isFinite(value)) throw wrong(at, "a number", value);
+};
+const toolChoice: Check = (value, at) => {
+  if (value === "auto" || value === "none" || value === "required") return;
+  if (typeof value !== "object") throw wrong(at, '"auto", "none", "required" or { tool: "its name" }', value);
+  fields({ tool: text })(value, at);
+};
+const hooks: Check = (value, at) => {
+  const sets: readonly unknown[] = Array.isArray(value) ? value : [value];
+  for (const set of sets) {
+    if (typeof set !== "object" || set === null) throw wrong(at, "an object of hooks, or a list of them", set);
+    for (const [name, hook] of Object.entries(set)) {
+      if (/^on[A-Z]/.test(name) && hook !== undefined) callable(hook, `${at}.${name}`);
+    }
+  }
+};
 const textOrFunction: Check = (value, at) => {
   if (typeof value !== "string" && typeof value !== "function") throw wrong(at, "a string or a function", value);
 };
@@ -157,16 +174,16 @@ const overridable = {
   output: anything,
   outputRetries: countOrNone,
   settings: fields({
-    temperature: anything,
-    topP: anything,
-    topK: anything,
+    temperature: number,
+    topP: number,
+    topK: number,
     maxOutputTokens: count,
-    toolChoice: anything,
+    toolChoice,
     parallelToolCalls: flag,
-    seed: anything,
+    seed: number,
     stopSequences: list,
-    presencePenalty: anything,
-    frequencyPenalty: anything,
+    presencePenalty: number,
+    frequencyPenalty: number,
     reasoning: fields({ effort: anything, budgetTokens: countOrNone, summary: anything }),
     provider: anything,
   }),
@@ -175,7 +192,7 @@ const overridable = {
   authorize: callable,
   maxTurns: count,
   stop: fields({ check: callable, everyMs: milliseconds, graceMs: millisecondsOrNone }),
-  hooks: anything,
+  hooks,
 } satisfies Record<Exclude<keyof AgentOptions, "name" | "description">, Check>;
 
 /** Throws {@link ConfigError} naming the first agent option that cannot work. */

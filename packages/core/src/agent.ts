@@ -126,6 +126,13 @@ function offer(tools: Tools): OfferedTool[] {
   return offered;
 }
 
+/** An option that is there but undefined is one that was not given. */
+function withoutUndefined(options: RespondOptions): RespondOptions {
+  const given = { ...options };
+  for (const [key, value] of Object.entries(given)) if (value === undefined) Reflect.deleteProperty(given, key);
+  return given;
+}
+
 /** The agent's options with those of one call over them; objects of options are merged. */
 function override(agent: RunOptions, call: RespondOptions): RunOptions {
   const {
@@ -139,7 +146,7 @@ function override(agent: RunOptions, call: RespondOptions): RunOptions {
     deps,
     signal,
     ...rest
-  } = call;
+  } = withoutUndefined(call);
   const { settings, toolExecution, timeouts, stop } = rest;
   return {
     ...agent,
