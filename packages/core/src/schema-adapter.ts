@@ -28,6 +28,31 @@ export function adaptSchema(schema: Schema, option: string): SchemaAdapter {
   );
 }
 
+/**
+ * Adapts the schema of a tool's arguments: what the model is told is always of type `object`.
+ *
+ * @param option where the schema was given, for the error
+ */
+export function adaptArguments(schema: Schema, option: string): SchemaAdapter {
+  const adapter = adaptSchema(schema, option);
+  if (!isStandard(schema)) asObject(schema, option);
+  let shown: Promise<JsonSchema> | undefined;
+  return {
+    jsonSchema() {
+      shown ??= adapter.jsonSchema().then((json) => asObject(json, option));
+      return shown;
+    },
+    validate: (value) => adapter.validate(value),
+  };
+}
+
+function asObject(schema: JsonSchema, option: string): JsonSchema {
+  const { type } = schema;
+  if (type === "object") return schema;
+  if (type === undefined || (Array.isArray(type) && type.includes("object"))) return { ...schema, type: "object" };
+  throw new ConfigError(option, `expected the schema of an object, got one of type ${JSON.stringify(type)}`);
+}
+
 function adaptStandard(schema: StandardSchema, option: string): SchemaAdapter {
   const { vendor, validate } = schema["~standard"];
   let json: Promise<JsonSchema> | undefined;
@@ -88,7 +113,7 @@ async function jsonSchemaValidator(schema: ValidatorSchema, option: string): Pro
       // Each failing keyword is reported at every level above it; the innermost says what is wrong.
       const innermost = errors.filter((error) => !/^(properties|items|allOf|\$ref)$/.test(error.keyword));
       const issues = (innermost.length ? innermost : errors).map((error) => ({
-        path: error.instanceLocation.replace(/^#\/?/, "").replaceAll("/", "."),
+        path: pathOf(error.instanceLocation),
         message: error.error,
       }));
       return valid ? { ok: true, value } : { ok: false, issues };
@@ -99,12 +124,21 @@ async function jsonSchemaValidator(schema: ValidatorSchema, option: string): Pro
 }
 
 function toIssue({ message, path = [] }: StandardIssue): Issue {
-  let text = "";
-  for (const segment of path) {
-    const key = typeof segment === "object" ? segment.key : segment;
-    text += typeof key === "number" ? `[${key}]` : text ? `.${String(key)}` : String(key);
-  }
-  return { path: text, message };
+  return { path: joinPath(path.map((segment) => (typeof segment === "object" ? segment.key : segment))), message };
+}
+
+/** A JSON pointer (`#/items/0/name`) as a path. */
+function pathOf(pointer: string): string {
+  const keys = pointer.split("/").slice(1);
+  const unescaped = keys.map((key) => decodeURIComponent(key).replaceAll("~1", "/").replaceAll("~0", "~"));
+  return joinPath(unescaped.map((key) => (/^\d+$/.test(key) ? Number(key) : key)));
+}
+
+/** `items[0].name` */
+function joinPath(keys: readonly PropertyKey[]): string {
+  let path = "";
+  for (const key of keys) path += typeof key === "number" ? `[${key}]` : path ? `.${String(key)}` : String(key);
+  return path;
 }
 
 /** Issues as one readable line. */

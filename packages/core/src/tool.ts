@@ -4,7 +4,7 @@ import { ConfigError } from "./errors.ts";
 import type { AgentEvent, ToolCallStart, ToolResult } from "./events.ts";
 import type { Message } from "./messages.ts";
 import type { JsonSchema } from "./model.ts";
-import { adaptSchema, type SchemaAdapter } from "./schema-adapter.ts";
+import { adaptArguments, type SchemaAdapter } from "./schema-adapter.ts";
 import type { OutputOf, Schema } from "./standard-schema.ts";
 
 /** What a tool is told about the call, beside its arguments. The model can not change any of it. */
@@ -144,7 +144,7 @@ export function tool<S extends Schema, Result>(options: ToolOptions<S, Result>):
   return {
     name,
     description,
-    schema: adaptSchema(input ?? parameters ?? noArguments, `${at}.input`),
+    schema: adaptArguments(input ?? parameters ?? noArguments, `${at}.input`),
     strict: options.strict ?? false,
     timeoutMs,
     graceMs: undefined,
@@ -188,6 +188,7 @@ export function flattenTools(tools: Tools, toolkits: readonly Toolkit[] = [], at
     const here = `${at}[${index}]`;
     if (isToolList(entry)) return flattenTools(entry, toolkits, here);
     if (typeof entry === "object" && entry !== null && "tools" in entry) {
+      if (!Array.isArray(entry.tools)) throw new ConfigError(`${here}.tools`, "expected a list of tools");
       return flattenTools(entry.tools, [...toolkits, entry], `${here}.tools`);
     }
     if (typeof entry !== "object" || entry === null || typeof entry.execute !== "function" || !entry.schema) {
