@@ -172,3 +172,16 @@ export function errorMessage(error: unknown): string {
     return `a value of type ${typeof error} that has no text`;
   }
 }
+
+/** An error as plain data, safe to log and to send: of a foreign one its name and its message, secrets masked. */
+export function errorJson(error: unknown): ErrorJson {
+  if (isMillraceError(error)) return error.toJSON();
+  return { name: error instanceof Error ? error.name : "Error", message: maskSecrets(errorMessage(error)) };
+}
+
+/** Takes keys and tokens out of a text that may quote a request. */
+export function maskSecrets(text: string): string {
+  return text
+    .replace(/\b((?:sk|pk|gsk|xai|rk|key|hf|nvapi|pplx)[-_]|AIza|AKIA|ASIA)[A-Za-z0-9_-]{6,}/g, "$1…")
+    .replace(/\b(Bearer\s+)[^\s"',]{6,}/gi, "$1…");
+}

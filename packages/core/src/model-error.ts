@@ -1,4 +1,4 @@
-import { errorMessage, ModelError, type ModelErrorKind } from "./errors.ts";
+import { errorMessage, ModelError, type ModelErrorKind, maskSecrets } from "./errors.ts";
 
 /** What is known about a failed request. */
 export interface Failure {
@@ -102,18 +102,15 @@ function isOutOfCredit(code: string | undefined): boolean {
 const maxDelayMs = 2 ** 31 - 1;
 
 function retryAfterMs(headers: Headers): number | undefined {
-  const exact = Number.parseFloat(headers.get("retry-after-ms") ?? "");
+  const exact = toNumber(headers.get("retry-after-ms"));
   const text = headers.get("retry-after") ?? "";
-  const seconds = Number.parseFloat(text);
+  const seconds = toNumber(text);
   const ms = Number.isFinite(exact) ? exact : Number.isFinite(seconds) ? seconds * 1000 : Date.parse(text) - Date.now();
   return ms >= 0 ? Math.min(ms, maxDelayMs) : undefined;
 }
 
-/** Takes keys and tokens out of a text that may quote a request. */
-export function maskSecrets(text: string): string {
-  return text
-    .replace(/\b((?:sk|pk|gsk|xai|rk|key)[-_])[A-Za-z0-9_-]{6,}/g, "$1…")
-    .replace(/\b(Bearer\s+)[^\s"',]{6,}/gi, "$1…");
+function toNumber(text: string | null): number {
+  return text?.trim() ? Number(text) : Number.NaN;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
