@@ -84,7 +84,7 @@ class Spinner {
     this.clear();
     if (!process.stdout.isTTY) return;
     // A line that wraps could not be taken away again.
-    const fitting = text.slice(0, process.stdout.columns - 3);
+    const fitting = text.slice(0, (process.stdout.columns || 80) - 3);
     let frame = 0;
     const draw = (): void => {
       process.stdout.write(`\r${paint("dim", `${"⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"[frame++ % 10]} ${fitting}`)}`);
