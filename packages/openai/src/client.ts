@@ -1,4 +1,4 @@
-import { ConfigError, isMillraceError, toModelError } from "millrace/provider";
+import { ConfigError, isMillraceError, type ModelErrorKind, toModelError } from "millrace/provider";
 import OpenAI, {
   APIConnectionError,
   APIConnectionTimeoutError,
@@ -88,16 +88,20 @@ export function requestError(error: unknown, provider: string, secret: string | 
   }
   if (error instanceof APIError && error.status !== undefined) {
     const { status, headers } = error;
+    const body = masked(error.error ?? bare(error.message, status), secret);
     // Without the cause: the client quotes the body in its message, and with it what must be masked.
-    return toModelError({
-      provider,
-      status,
-      headers,
-      body: masked(error.error ?? bare(error.message, status), secret),
-    });
+    return toModelError({ provider, status, headers, body, kind: dialectKind(status, body) });
   }
   // What else the client throws is about credentials: an apiKey function that failed, a header that is missing.
   return toModelError({ provider, kind: error instanceof OpenAIError ? "auth" : "invalid-request", cause: error });
+}
+
+/** What the status does not say: xAI refuses a key with 400, Perplexity names a full context in words of its own. */
+function dialectKind(status: number, body: unknown): ModelErrorKind | undefined {
+  if (status !== 400) return undefined;
+  const said = JSON.stringify(body);
+  if (/(incorrect|invalid) api.?key/i.test(said)) return "auth";
+  return /too_many_prompt_tokens|messages (is|are) too long/i.test(said) ? "context-overflow" : undefined;
 }
 
 /** Keys of compatible servers have no form by which they could be known. */

@@ -50,8 +50,13 @@ export interface OpenAICompatibleModels {
  * Throws `ConfigError` where an option is wrong.
  *
  * @example
+ * ```ts
+ * import { openaiCompatible } from "@millrace/openai";
+ * import { Agent } from "millrace";
+ *
  * const ollama = openaiCompatible({ name: "ollama", baseURL: "http://localhost:11434/v1" });
  * const agent = new Agent({ name: "local", model: ollama("qwen3:8b") });
+ * ```
  */
 export function openaiCompatible(options: OpenAICompatibleOptions): OpenAICompatibleModels {
   const { name: provider } = options;

@@ -30,8 +30,13 @@ const provider = "openai";
  * Models of OpenAI.
  *
  * @example
+ * ```ts
+ * import { openai } from "@millrace/openai";
+ * import { Agent } from "millrace";
+ *
  * const agent = new Agent({ name: "helper", model: openai("gpt-4o-mini") });
  * const thinker = new Agent({ name: "thinker", model: openai.responses("gpt-5", { project: "proj_1" }) });
+ * ```
  */
 export const openai: OpenAIModels = Object.assign(chat, { responses });
 

@@ -1,30 +1,55 @@
 import { describeFixtures, type Fixture, loadDerived, type ReplayServer, startReplayServer } from "@millrace/fixtures";
-import { type Model, ModelError, type ModelEvent, type ModelFinish, type ModelRequest } from "millrace/provider";
+import { type Model, ModelError, type ModelFinish, type ModelRequest } from "millrace/provider";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openaiCompatible } from "../src/index.ts";
 
 const request: ModelRequest = { messages: [{ role: "user", content: "Hi" }], tools: [], settings: {} };
 const apis = ["openai-chat", "openai-responses"] as const;
 
-/** What we read differently, as rules: `undefined` where the recording's `expected` stands. */
-function reasonToDiffer(fixture: Fixture): string | undefined {
-  const { expected, notes = [] } = fixture;
+type Field = "text" | "reasoning" | "toolCalls" | "finishReason" | "cacheReadTokens";
+
+/** What we read differently from the references, and why: rules, not names of recordings. */
+const differences: readonly {
+  why: string;
+  fields: readonly Field[];
+  applies(fixture: Fixture, body: string): boolean;
+}[] = [
+  {
+    why: "the references leave <think> in the text: here it is reasoning",
+    fields: ["text", "reasoning"],
+    applies: ({ expected }) => expected.text?.startsWith("<think>") ?? false,
+  },
+  {
+    why: "the references drop the function_call from before tool_calls: here it is a call",
+    fields: ["toolCalls"],
+    applies: ({ expected }) => expected.finishReasonRaw === "function_call",
+  },
+  {
+    why: "the references drop reasoning that comes in reasoning_details only",
+    fields: ["reasoning"],
+    applies: ({ expected }, body) => expected.reasoning === "" && /"reasoning_details":\s*\[\{[^\]]*"text":/.test(body),
+  },
+  {
+    why: "a custom tool's call is kept as an item: its input is text, no JSON object",
+    fields: ["toolCalls"],
+    applies: (_, body) => body.includes('"custom_tool_call"'),
+  },
+  {
+    why: "the references do not know Moonshot's usage.cached_tokens",
+    fields: ["cacheReadTokens"],
+    applies: ({ expected }, body) => expected.usage?.cacheReadTokens === 0 && /"cached_tokens":\s*[1-9]/.test(body),
+  },
+  {
+    why: "no finish_reason, but [DONE]: the references fail, here the answer counts and its reason is other",
+    fields: ["finishReason"],
+    applies: ({ expected, streaming }, body) =>
+      streaming && expected.finishReason === "error" && body.includes("data: [DONE]") && !body.includes('"error"'),
+  },
+];
+
+function differsIn(fixture: Fixture, field: Field): boolean {
   const body = new TextDecoder().decode(fixture.body());
-  if (expected.text?.startsWith("<think>")) return "the references leave <think> in the text: here it is reasoning";
-  if (expected.finishReasonRaw === "function_call")
-    return "the references drop the legacy function_call: here it is a call";
-  if (expected.reasoning === "" && /"reasoning_details":\s*\[\{[^\]]*"text":/.test(body)) {
-    return "the references drop reasoning that comes in reasoning_details only";
-  }
-  if (body.includes('"custom_tool_call"'))
-    return "a custom tool's call is kept as an item, its input is no JSON object";
-  if (expected.usage?.cacheReadTokens === 0 && /"cached_tokens":\s*[1-9]/.test(body)) {
-    return "the references do not know Moonshot's usage.cached_tokens";
-  }
-  if (expected.finishReasonRaw == null && notes.some((note) => note.includes("missing finish_reason"))) {
-    return "no finish_reason, but [DONE]: the answer counts, its reason is other";
-  }
-  return undefined;
+  return differences.some(({ fields, applies }) => fields.includes(field) && applies(fixture, body));
 }
 
 function modelFor(fixture: { api: string; provider: string }, baseURL: string): Model {
@@ -38,19 +63,15 @@ interface Read {
   refusal: string;
   finish?: ModelFinish;
   error?: unknown;
-  events: ModelEvent[];
 }
 
 async function read(model: Model): Promise<Read> {
-  const got: Read = { text: "", reasoning: "", refusal: "", events: [] };
-  const args = new Map<string, string>();
+  const got: Read = { text: "", reasoning: "", refusal: "" };
   try {
     for await (const event of model.stream(request, { signal: new AbortController().signal })) {
-      got.events.push(event);
       if (event.type === "text-delta") got.text += event.text;
       else if (event.type === "reasoning-delta") got.reasoning += event.text;
       else if (event.type === "refusal-delta") got.refusal += event.text;
-      else if (event.type === "tool-call-delta") args.set(event.callId, (args.get(event.callId) ?? "") + event.delta);
       else if (event.type === "finish") got.finish = event;
     }
   } catch (error) {
@@ -88,7 +109,7 @@ const kinds: Record<number, string[]> = {
 
 function checkAnswer(fixture: Fixture, got: Read): void {
   const { expected, disputed = {} } = fixture;
-  const differs = reasonToDiffer(fixture);
+  const asserts = (field: Field, value: unknown) => value != null && !(field in disputed) && !differsIn(fixture, field);
   expect(got.error).toBeUndefined();
   const { finish } = got;
   expect(finish).toBeDefined();
@@ -98,19 +119,16 @@ function checkAnswer(fixture: Fixture, got: Read): void {
   expect(partText(finish, "reasoning")).toBe(got.reasoning);
   expect(partText(finish, "refusal")).toBe(got.refusal);
   if (expected.finishReasonRaw != null) expect(finish.rawReason).toBe(expected.finishReasonRaw);
-  if (!differs && expected.finishReason != null) {
+  if (expected.finishReason != null && !differsIn(fixture, "finishReason")) {
     expect(expected.finishReason.split("|")).toContain(finish.reason);
   }
   if (expected.refusal) {
     expect(got.refusal).toBe(expected.refusal);
     expect(got.text).toBe("");
   }
-  if (expected.text != null && !("text" in disputed) && !differs?.includes("<think>") && !expected.refusal) {
-    expect(got.text).toBe(expected.text);
-  }
-  if (expected.reasoning != null && !("reasoning" in disputed) && !differs)
-    expect(got.reasoning).toBe(expected.reasoning);
-  if (expected.toolCalls != null && !differs && !("toolCalls" in disputed)) {
+  if (asserts("text", expected.text) && !expected.refusal) expect(got.text).toBe(expected.text);
+  if (asserts("reasoning", expected.reasoning)) expect(got.reasoning).toBe(expected.reasoning);
+  if (expected.toolCalls != null && asserts("toolCalls", expected.toolCalls)) {
     const calls = finish.message.content.flatMap((part) => (part.type === "tool-call" ? [part] : []));
     expect(calls.map((call) => call.name)).toEqual(expected.toolCalls.map((call) => call.name));
     for (const [index, call] of calls.entries()) {
@@ -121,7 +139,7 @@ function checkAnswer(fixture: Fixture, got: Read): void {
     }
   }
   for (const [name, value] of Object.entries(expected.usage ?? {})) {
-    if (name === "cacheReadTokens" && differs?.includes("cached_tokens")) continue;
+    if (name === "cacheReadTokens" && differsIn(fixture, name)) continue;
     if (value != null && !(`usage.${name}` in disputed))
       expect([name, finish.usage[name as keyof typeof finish.usage]]).toEqual([name, value]);
   }
@@ -137,7 +155,7 @@ function checkAnswer(fixture: Fixture, got: Read): void {
 
 function isFailure(fixture: Fixture): boolean {
   const { error, streamError, finishReason } = fixture.expected;
-  return Boolean(error || streamError || (finishReason === "error" && reasonToDiffer(fixture) === undefined));
+  return Boolean(error || streamError || (finishReason === "error" && !differsIn(fixture, "finishReason")));
 }
 
 describeFixtures("recorded answers", { api: apis }, (fixtures) => {
@@ -156,6 +174,10 @@ describeFixtures("recorded answers", { api: apis }, (fixtures) => {
         checkError(fixture, got.error);
         const allowed = kinds[fixture.httpStatus];
         if (allowed && got.error instanceof ModelError) expect(allowed).toContain(got.error.kind);
+        if (/context.?length|context.?window|too long/i.test(id) && fixture.httpStatus === 400) {
+          expect(got.error).toMatchObject({ kind: "context-overflow" });
+        }
+        if (/auth-error/.test(id)) expect(got.error).toMatchObject({ kind: "auth" });
         if (fixture.expected.text) expect(got.text).toBe(fixture.expected.text);
       });
     });
