@@ -41,7 +41,12 @@ export interface AnthropicOptions {
  * Throws `ConfigError` for an empty model id, and for a `maxOutputTokens` that is no positive integer.
  *
  * @example
+ * ```ts
+ * import { anthropic } from "@millrace/anthropic";
+ * import { Agent } from "millrace";
+ *
  * const agent = new Agent({ name: "helper", model: anthropic("claude-sonnet-4-6"), instructions: "Be brief." });
+ * ```
  */
 export function anthropic(modelId: string, options: AnthropicOptions = {}): Model {
   const { maxOutputTokens = 32_000, cache = "auto", betas = [] } = options;

@@ -54,8 +54,13 @@ const ROUTES: [path: string, protocol: Protocol][] = [
  *
  * @throws when the port is taken, or for a fault that does not exist
  * @example
+ * ```ts
+ * import { startSimulator } from "@millrace/simulator";
+ * import OpenAI from "openai";
+ *
  * await using simulator = await startSimulator();
  * const client = new OpenAI({ baseURL: simulator.baseURL, apiKey: "any" });
+ * ```
  */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   const { port = 0, host = "127.0.0.1" } = options;
