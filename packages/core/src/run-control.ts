@@ -83,6 +83,11 @@ export class RunControl {
     return () => this.#onStop.delete(listener);
   }
 
+  /** Calls `cleanup` when the run has ended. */
+  atEnd(cleanup: () => void): void {
+    this.#cleanups.push(cleanup);
+  }
+
   /** Removes every listener and timer. */
   close(): void {
     for (const cleanup of this.#cleanups.splice(0)) cleanup();

@@ -76,7 +76,6 @@ export class Run implements AsyncGenerator<AgentEvent, Final, undefined> {
       state.control.stop("the reader left", "call");
       await drain(this.#events);
       await state.hooks?.settled();
-      abandoned.unregister(this);
     }
     this.#isOver = true;
     this.#events = undefined;
@@ -107,14 +106,12 @@ export class Run implements AsyncGenerator<AgentEvent, Final, undefined> {
   #start(): Events {
     const events = loop(this.#state, this.#input);
     const { control } = this.#state;
-    abandoned.register(
-      this,
-      () => {
-        control.stop("the run was abandoned", "call");
-        void drain(events);
-      },
-      this,
-    );
+    const end = (): void => {
+      control.stop("the run was abandoned", "call");
+      void drain(events);
+    };
+    abandoned.register(this, end, control);
+    control.atEnd(() => abandoned.unregister(control));
     return events;
   }
 
