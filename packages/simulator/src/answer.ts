@@ -41,26 +41,29 @@ export function sentenceOf({ call, text, failed }: Result): string {
   const told = clipped(isObject(value) ? fieldsOf(value, call) : describe(value));
   const about = `${thing}${subjectOf(call.args)}`;
   if (told === "") return `${capital(about)}: no result.`;
-  if (acts && /^(ok|done|true|yes|success|nothing)$/i.test(told)) return `Done: ${about}.`;
-  if (typeof value === "string" && (namesSubject(told, call) || acts || about === thing)) return ended(capital(told));
+  if (!LOOKS_UP.test(verb) && /^(ok|done|true|yes|success|nothing)$/i.test(told)) return `Done: ${about}.`;
+  const needsSubject = about !== thing ? !acts : LOOKS_UP.test(verb) && told.split(" ").length <= 4;
+  if (typeof value === "string" && (namesSubject(told, call) || !needsSubject)) return ended(capital(told));
   const isPlace = about.startsWith(`${thing} in `);
   if (isObject(value) && isPlace && told.startsWith("the "))
     return ended(`In ${about.slice(thing.length + 4)}, ${told}`);
   const isShort = !Array.isArray(value) && told.split(/\s+/).length <= 8 && !/ (is|are) |[.!?]$/.test(told);
-  return ended(`The ${acts ? "result of " : ""}${about}${isShort ? " is" : ":"} ${told}`);
+  return ended(`The ${acts ? "result of " : ""}${about}${isShort ? ` ${isOrAre(thing)}` : ":"} ${told}`);
 }
 
-/** " in Tokyo" or " for 42": what a call is about, by its arguments; empty where these are too long to be a subject. */
+/** " in Tokyo" or " for 42": what a call is about, by its arguments; without those that are too long to be a subject. */
 function subjectOf(args: Call["args"]): string {
-  const fields = Object.entries(args).filter(([, value]) => typeof value === "string" || typeof value === "number");
+  const isShort = (value: unknown): boolean =>
+    typeof value === "number" || (typeof value === "string" && value.length <= 30);
+  const fields = Object.entries(args).filter(([, value]) => isShort(value));
   const values = fields.map(([, value]) =>
     String(value)
       .replace(/^(?:[A-Z]\w+\/)+(?=[A-Z])/, "")
       .replaceAll("_", " "),
   );
   const isPlace = /city|place|location|zone|town|region/i.test(fields[0]?.[0] ?? "");
-  const text = isPlace ? (values[0] ?? "") : joined(values, 0);
-  return fields.length === 0 || text.length > 60 ? "" : ` ${isPlace ? "in" : "for"} ${text}`;
+  const text = isPlace || values.length === 0 ? (values[0] ?? "") : joined(values, 0);
+  return text === "" ? "" : ` ${isPlace ? "in" : "for"} ${text}`;
 }
 
 /** An object's fields as "the temperature is 22 and the condition is sunny", without those that repeat the arguments. */
@@ -71,7 +74,7 @@ function fieldsOf(value: JsonObject, { args }: Call): string {
   const parts = fields.slice(0, MAX_ITEMS).map(([key, field]) => {
     const words = identifierWords(key).join(" ");
     if (typeof field === "boolean") return `it is ${field ? "" : "not "}${words}`;
-    return `the ${words} ${/[^s]s$/.test(words) ? "are" : "is"} ${describe(field)}`;
+    return `the ${words} ${isOrAre(words)} ${describe(field)}`;
   });
   return joined(parts, fields.length - MAX_ITEMS);
 }
@@ -109,6 +112,7 @@ const reasonOf = (value: unknown): string => {
 };
 const clipped = (text: string): string =>
   text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH).replace(/[\uD800-\uDBFF]$/, "")}…` : text.trim();
+const isOrAre = (thing: string): string => (/[^su]s$/.test(thing) ? "are" : "is");
 const ended = (text: string): string => (/[.!?…]["'”)]?$/.test(text) ? text : `${text}.`);
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 const quote = (text: string): string => {

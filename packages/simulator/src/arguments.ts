@@ -26,7 +26,20 @@ export interface Evidence {
 }
 
 /** Fields of one pool share the values that a text holds. */
-type Pool = "number" | "email" | "url" | "zone" | "date" | "code" | "expression" | "query" | "text" | "title" | "name";
+type Pool =
+  | "number"
+  | "email"
+  | "url"
+  | "zone"
+  | "path"
+  | "date"
+  | "time"
+  | "code"
+  | "expression"
+  | "query"
+  | "text"
+  | "title"
+  | "name";
 
 interface Field {
   name: string;
@@ -44,7 +57,9 @@ const POOLS: { pool: Pool; format?: RegExp; name?: RegExp; description?: RegExp 
   { pool: "email", format: /^email$/, name: /\be ?mails?\b/, description: /e-?mail address/i },
   { pool: "url", format: /^ur[il]$/, name: /\b(url|uri|link|website)s?\b/ },
   { pool: "zone", name: /time ?zone|\btz\b/, description: /\bIANA\b/ },
+  { pool: "path", name: /\b(paths?|files?|filename|directory|folder|dir)\b/ },
   { pool: "date", format: /^date/, name: /\b(dates?|days?|when|deadline|due)\b/ },
+  { pool: "time", format: /^time$/, name: /\btime\b/ },
   { pool: "code", name: /\b(ids?|code|number|reference|sku|key|zip|phone|latitude|longitude|amount|quantity)\b/ },
   { pool: "expression", name: /\b(expression|formula|equation)\b/ },
   { pool: "query", name: /\b(query|q|keywords?|terms?|topic|search|subject|sql)\b/ },
@@ -78,6 +93,7 @@ export function fillObject(schema: JsonObject, evidence: Evidence, root: JsonObj
     const known = stated(field, within);
     if (known !== undefined) values.set(field, [known]);
   }
+  shareEnums(fields, within, values);
   for (const pool of new Set(fields.map((field) => field.pool))) {
     if (pool) shareOut(pool, fields, within, values);
   }
@@ -120,12 +136,12 @@ function poolOf(name: string, schema: JsonObject): Pool | undefined {
   return rule?.pool ?? "name";
 }
 
-/** What is said outright: a field of the tools' results, or "subject: Lunch" in the text. */
-function stated(field: Field, { facts, texts, complete }: Evidence): unknown {
-  if (complete) {
-    const fact = facts.find(({ fields }) => jsonType(fields[field.name], field.type));
-    if (fact) return fact.fields[field.name];
-  }
+/** What is said outright: a field of the tools' results, where the text has no value for it, or "subject: Lunch". */
+function stated(field: Field, evidence: Evidence): unknown {
+  const { facts, texts, complete } = evidence;
+  const isOpen = complete || (field.required && field.pool && pick(field.pool, evidence, false).length === 0);
+  const fact = isOpen ? facts.find(({ fields }) => jsonType(fields[field.name], field.type)) : undefined;
+  if (fact) return fact.fields[field.name];
   if (field.pool === undefined) return undefined;
   const label = identifierWords(field.name).join("[ _-]?");
   const match = new RegExp(`\\b${label}\\s*[:=]\\s*["']?([^"',;\\n]+)`, "i").exec(texts[0] ?? "");
@@ -134,6 +150,16 @@ function stated(field: Field, { facts, texts, complete }: Evidence): unknown {
 
 const jsonType = (value: unknown, type: string): boolean =>
   Array.isArray(value) ? type === "array" : value !== null && typeof value === type.replace("integer", "number");
+
+/** Fields with the same enum take the values that a text names in their order: "from celsius to fahrenheit". */
+function shareEnums(fields: Field[], { texts }: Evidence, values: Map<Field, unknown[]>): void {
+  for (const options of new Set(fields.map(({ schema }) => JSON.stringify(schema.enum)))) {
+    const alike = fields.filter(({ schema }) => schema.enum && JSON.stringify(schema.enum) === options);
+    const named = first(texts, (text) => mentioned(text, list(alike[0]?.schema.enum)));
+    if (alike.length < 2 || named.length < 2) continue;
+    for (const [index, field] of alike.entries()) if (named.length > index) values.set(field, [named[index]]);
+  }
+}
 
 /** Gives the values of a pool to its fields: first to those that a word points to, then in their order. */
 function shareOut(pool: Pool, fields: Field[], evidence: Evidence, values: Map<Field, unknown[]>): void {
@@ -201,7 +227,9 @@ const SEARCHED: Record<Pool, Value["kind"][][]> = {
   email: [["email"]],
   url: [["url"]],
   zone: [["name"]],
+  path: [["path"], ["quoted"]],
   date: [["date"]],
+  time: [["time"]],
   code: [["code", "number"]],
   expression: [["expression"]],
   query: [["quoted"]],
@@ -253,7 +281,7 @@ function otherValues(field: Field, evidence: Evidence, root: JsonObject, depth: 
 
 function foundIn(texts: string[], field: Field, evidence: Evidence, root: JsonObject, depth: number): unknown[] {
   const { schema, type, name, required } = field;
-  if (schema.enum) return first(texts, (text) => list(schema.enum).filter((value) => mentions(text, String(value))));
+  if (schema.enum) return first(texts, (text) => mentioned(text, list(schema.enum)));
   if (type === "boolean") return first(texts, (text) => saidOf(name, text));
   if (type === "array") return listOf(field, evidence, root, depth);
   if (type !== "object") return [];
@@ -271,15 +299,24 @@ function first<T>(texts: string[], find: (text: string) => T[]): T[] {
   return [];
 }
 
-function mentions(text: string, value: string): boolean {
-  const words = identifierWords(value);
-  return words.length > 0 && new RegExp(`\\b${words.join("[ _-]?")}s?\\b`, value.length > 2 ? "i" : "").test(text);
+/** The values of an enum that a text names, in its order. */
+function mentioned(text: string, options: unknown[]): unknown[] {
+  const places = options.map((value) => {
+    const words = identifierWords(String(value));
+    const pattern = new RegExp(`\\b${words.join("[ _-]?")}s?\\b`, String(value).length > 2 ? "i" : "");
+    return { value, place: words.length > 0 ? text.search(pattern) : -1 };
+  });
+  const named = places.filter(({ place }) => place >= 0).sort((a, b) => a.place - b.place);
+  return named.map(({ value }) => value);
 }
 
 /** Whether a text says yes or no to a boolean field: "urgent", "not urgent". */
 function saidOf(name: string, text: string): boolean[] {
   const meanings = identifierMeanings(name).filter((meaning) => !isStopWord({ meaning }));
   const words = wordsOf(text);
+  const isSwitch = /^(on|enabled?|active|is_?on)$/i.test(name);
+  const switched = isSwitch ? /\b(?:(on|enable)|off|disable)\b/i.exec(text) : null;
+  if (switched) return [switched[1] !== undefined];
   const index = words.findIndex((word) => meanings.includes(word.meaning));
   if (index < 0) return [];
   return [
@@ -314,5 +351,6 @@ function lastResort({ type, schema, name, pool }: Field, evidence: Evidence, roo
   if (type === "array") return [];
   if (type === "object") return fillObject(schema, evidence, root, depth + 1)[0];
   if (type !== "string") return null;
+  if (pool === "zone") return "UTC";
   return pool === "name" ? "" : topicOf(evidence.texts[0] ?? "", evidence.ignored) || name;
 }

@@ -1,7 +1,7 @@
 import { isObject, type JsonObject, list, object, objects, string } from "./json.ts";
 
 /** What OpenAI's strict mode refuses in a schema, at any depth. `where` names the schema in the message. */
-export function checkStrictSchema(schema: JsonObject, where: string, path: string[] = []): string[] {
+function checkStrictSchema(schema: JsonObject, where: string, path: string[] = []): string[] {
   const context = `Invalid schema for ${where}: In context=(${path.map((key) => `'${key}'`).join(", ")})`;
   const wrong: string[] = [];
   const inner = (part: unknown, ...keys: string[]): string[] =>

@@ -1,7 +1,7 @@
 import { isNameless, meaningOf } from "./words.ts";
 
 /** What a value in a text looks like. */
-export type ValueKind = "quoted" | "url" | "email" | "date" | "expression" | "code" | "number" | "name";
+type ValueKind = "quoted" | "url" | "email" | "path" | "date" | "time" | "expression" | "code" | "number" | "name";
 
 /** A value that a text holds. */
 export interface Value {
@@ -18,7 +18,9 @@ export interface Value {
 
 const DATE =
   /\b\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}[\d:.]*(?:Z|[+-]\d{2}:?\d{2})?)?|\b(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec)[a-z]* \d{1,2}\b(?:,? \d{4}\b)?|\b(?:today|tonight|tomorrow|yesterday)\b|\b(?:(?:next|this|last) )?(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b/gi;
-const EXPRESSION = /(?<![\d.])\(*-?\d[\d.]*\)*(?:\s*[-+*/×÷^%]\s*\(*-?\d[\d.]*\)*)+/g;
+const PERCENTAGE = /(\d+(?:\.\d+)?)\s*% of (\d+(?:\.\d+)?)/;
+const EXPRESSION =
+  /(?<![\d.])\(*-?\d[\d.]*\)*(?:\s*[-+*/×÷^%]\s*\(*-?\d[\d.]*\)*)+|\b\d+(?:\.\d+)?\s*% of \d+(?:\.\d+)?/g;
 const CODE = /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b\p{L}+[-_]?\d[\w-]*/giu;
 const NUMBER_WORDS = "two three four five six seven eight nine ten eleven twelve".split(" ");
 const NUMBER = new RegExp(
@@ -32,7 +34,9 @@ const PATTERNS: [ValueKind, RegExp][] = [
   ["quoted", /"[^"\n]+"|“[^”\n]+”|`[^`\n]+`|(?<![\p{L}\p{N}])'[^'\n]+'(?![\p{L}\p{N}])/gu],
   ["url", /\bhttps?:\/\/[^\s<>"')\]]*[^\s<>"')\].,;:!?]/g],
   ["email", /(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+/g],
+  ["path", /(?<![\w.@/:])(?:[~.]{0,2}\/[\w./-]*\w|\w[\w-]*(?:\/[\w.-]+)*\.[a-z]\w{1,4})\b/gi],
   ["date", DATE],
+  ["time", /\b\d{1,2}:\d{2}(?:\s?[ap]m)?\b|\b\d{1,2}\s?[ap]m\b/gi],
   ["code", CODE],
   ["expression", EXPRESSION],
   ["number", NUMBER],
@@ -79,6 +83,7 @@ const stays = (kind: ValueKind, match: string): boolean => kind === "quoted" && 
 
 function plain(kind: ValueKind, match: string): string {
   if (kind === "quoted") return match.slice(1, -1).trim();
+  if (kind === "expression") return match.replace(PERCENTAGE, "$1 / 100 * $2");
   if (kind !== "number") return match;
   const word = NUMBER_WORDS.indexOf(match.toLowerCase());
   return word < 0 ? match.replaceAll(",", "") : String(word + 2);

@@ -71,7 +71,7 @@ const RULES: Record<Fault, Rule> = {
 };
 
 /** The names of all faults. */
-export const faultNames: string[] = Object.keys(RULES);
+const faultNames = Object.keys(RULES);
 
 const isFault = (name: string): name is Fault => Object.hasOwn(RULES, name);
 

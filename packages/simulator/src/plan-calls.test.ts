@@ -183,6 +183,45 @@ describe("a prompt is about", () => {
       [createTicket],
       ['create_ticket {"title":"Broken lamp","assignee":"Ada"}'],
     ],
+    [
+      "files",
+      "Read the files a.txt and /tmp/b.md",
+      [tool("read_file", "", { path: text() })],
+      ['read_file {"path":"a.txt"}', 'read_file {"path":"/tmp/b.md"}'],
+    ],
+    [
+      "a switch",
+      "Turn the lights off in the living room",
+      [tool("set_lights", "", { room: text(), on: { type: "boolean" } })],
+      ['set_lights {"room":"Living Room","on":false}'],
+    ],
+    [
+      "enums in their order",
+      "Convert 20 celsius to fahrenheit",
+      [
+        tool("convert", "", {
+          value: number,
+          from: { enum: ["fahrenheit", "celsius"] },
+          to: { enum: ["fahrenheit", "celsius"] },
+        }),
+      ],
+      ['convert {"value":20,"from":"celsius","to":"fahrenheit"}'],
+    ],
+    ["a percentage", "What is 15% of 80?", [calculator], ['calculator {"expression":"15 / 100 * 80"}']],
+    [
+      "what the schema proposes",
+      "What time is it?",
+      [
+        tool("get_time", "", {
+          zone: { type: "string", default: "UTC" },
+          style: { enum: ["long"] },
+          count: { type: "integer", minimum: 3 },
+          flag: { type: "boolean" },
+          city: text("City, e.g. Rome"),
+        }),
+      ],
+      ['get_time {"zone":"UTC","style":"long","count":3,"flag":false,"city":"Rome"}'],
+    ],
     ["no tool", "Tell me a joke", [weather, time, search], []],
     ["no tool that sends", "Send me the weather in Rome", [email, weather], ['get_weather {"city":"Rome"}']],
   ])("%s", (_, prompt, tools, calls) => {
@@ -205,6 +244,13 @@ describe("a prompt is about", () => {
       "then",
       'send_email {"to":"bob@x.com","subject":"Tokyo","body":"It is sunny in Tokyo."}',
     ]);
+    const hotel = [{ text: "", sentence: "", fields: { city: "Rome", name: "Hotel Roma" } }];
+    const book = tool("book_hotel", "Book a hotel", { name: text() });
+    expect(
+      plan("Search hotels in Rome, then book the hotel", [book, tool("search_hotels", "", { city: text() })], {
+        facts: hotel,
+      }),
+    ).toEqual(['search_hotels {"city":"Rome"}', "then", 'book_hotel {"name":"Hotel Roma"}']);
   });
 });
 

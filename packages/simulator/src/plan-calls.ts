@@ -128,7 +128,7 @@ function askingWords(text: string): Word[] {
     ({ text: word, end }) => !(GIVE.test(word) && /^ (me|us)\b/i.test(plain.slice(end))),
   );
   for (const { 1: sign = "", index } of plain.matchAll(
-    /(?<=\d\s*)([-+*/×÷^]|\b(?:times|plus|minus|divided by)\b)(?=\s*\(*\d)/gi,
+    /(?<=\d\s*)([-+*/×÷^]|\b(?:times|plus|minus|divided by)\b|% of\b)(?=\s*\(*\d)/gi,
   )) {
     for (const word of [OPERATIONS.get(sign.toLowerCase()) ?? "calculate", "calculate"]) {
       words.push({ text: sign, meaning: meaningOf(word), start: index, end: index + sign.length });

@@ -54,7 +54,7 @@ it("streams thinking and calls, then an answer", async () => {
   expect(second.stop_reason).toBe("end_turn");
   expect(second.content.at(-1)).toMatchObject({
     type: "text",
-    text: "09:41. In Tokyo, the sky is clear and the wind is weak. I could not get the weather in London: the station is closed.",
+    text: "The current time is 09:41. In Tokyo, the sky is clear and the wind is weak. I could not get the weather in London: the station is closed.",
   });
 
   const forged = content.map((block) =>
