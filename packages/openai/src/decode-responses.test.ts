@@ -169,6 +169,7 @@ describe("calls", () => {
       item(0, call),
       [added, done],
       [added, delta('{"a'), done],
+      [delta('{"a'), done],
     ]) {
       const all = decode(...events, completed());
       const args = all.map((one) => (one.type === "tool-call-delta" ? one.delta : "")).join("");

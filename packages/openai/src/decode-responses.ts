@@ -142,15 +142,18 @@ export class ResponsesDecoder implements Decoder {
   #open(index: unknown, item: JsonObject, out: ModelEvent[]): Item {
     const type = textIn(item.type);
     const opened = this.#add(index, type, textIn(item.id));
-    if (type === "function_call") {
-      out.push(this.#builder.toolCall(opened.slot, textIn(item.name), textIn(item.call_id) || textIn(item.id)));
-    } else if (isProviderTool(type)) {
+    if (type === "function_call") this.#beginCall(opened.slot, item, out);
+    else if (isProviderTool(type)) {
       // Its place among the parts is where it began.
       const part = providerTool(item, this.#provider);
       this.#builder.put(opened.slot, part);
       out.push(toolEvent(part, "started"));
     }
     return opened;
+  }
+
+  #beginCall(slot: number, item: JsonObject, out: ModelEvent[]): void {
+    out.push(this.#builder.toolCall(slot, textIn(item.name), textIn(item.call_id) || textIn(item.id)));
   }
 
   /** The opened item that an `output_item.done` closes. */
@@ -212,6 +215,8 @@ export class ResponsesDecoder implements Decoder {
   }
 
   #closeCall(slot: number, item: JsonObject, out: ModelEvent[]): void {
+    // Where only deltas of its arguments announced it, which name nothing.
+    if (!this.#builder.has(slot)) this.#beginCall(slot, item, out);
     this.#args(slot, this.#missing(slot, item.arguments), out);
     const kept = without(item, "type", "call_id", "name", "arguments");
     this.#builder.attach(slot, "openai-responses", this.#own(kept));
@@ -229,6 +234,7 @@ export class ResponsesDecoder implements Decoder {
 
   #complete(response: JsonObject, out: ModelEvent[]): void {
     if (response.status === "failed" || (response.error && response.status !== "completed")) {
+      if (isObject(response.usage)) out.push({ type: "usage", usage: responsesUsage(response.usage) });
       throw streamError(this.#provider, isObject(response.error) ? response : { error: response });
     }
     const streamed = this.#items.length > 0;

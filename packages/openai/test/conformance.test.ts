@@ -1,4 +1,5 @@
 import { type ReplayServer, startReplayServer } from "@millrace/fixtures";
+import { checkChatRequest, checkResponsesRequest } from "@millrace/simulator";
 import { type ConformanceError, conformance } from "millrace/testing";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { openai, openaiCompatible } from "../src/index.ts";
@@ -94,6 +95,7 @@ describe("conformance of openai()", () => {
       const model = openai("gpt-4o-mini", { apiKey: "test-key", baseURL: server.serve(reply.body, reply) });
       return { model, received: () => server.requests.slice(from) };
     },
+    checkRequest: checkChatRequest,
     streams: {
       text: { body: text, expected: { text: words.join(""), reason: "stop", usage: ours } },
       "parallel calls": {
@@ -129,6 +131,7 @@ describe("conformance of openaiCompatible()", () => {
       const model = openaiCompatible({ name: "other", baseURL: server.serve(reply.body, reply) })("m");
       return { model, received: () => server.requests.slice(from) };
     },
+    checkRequest: checkChatRequest,
     streams: {
       text: { body: text, expected: { text: words.join(""), reason: "stop", usage: ours } },
       "parallel calls": { body: calls, expected: { reason: "tool-calls" } },
@@ -180,6 +183,7 @@ describe("conformance of openai.responses()", () => {
       const model = openai.responses("gpt-5", { apiKey: "test-key", baseURL: server.serve(reply.body, reply) });
       return { model, received: () => server.requests.slice(from) };
     },
+    checkRequest: checkResponsesRequest,
     streams: {
       text: {
         body: sse(created, ...message(0, "msg_1", ...words), completed()),
