@@ -155,7 +155,7 @@ describe("messages", () => {
       { role: "assistant", content: [{ type: "text", text: "" }] },
       { role: "assistant", content: [reasoning, { type: "text", text: "It is" }] },
       { role: "assistant", content: [call("a", { args: {}, invalidArgs: '{"a":' })] },
-      { ...result("a", "invalid JSON"), isError: true } as Message,
+      { role: "tool", callId: "a", name: "f", content: "invalid JSON", isError: true },
     ]);
     expect(sent).toEqual([
       { role: "assistant", content: "It is" },
