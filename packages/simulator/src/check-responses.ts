@@ -107,6 +107,11 @@ function checkParts(parts: unknown[], allowed: string[], at: string): string[] {
   });
 }
 
+/** Whether an item of this type is made by the model, and not an answer to one. New types come often. */
+function isMade(type: string): boolean {
+  return type !== "" && type !== "message" && !type.endsWith("_output");
+}
+
 /** Reasoning must stand before what it led to, and what was not stored must carry its encrypted content. */
 function checkReasoning(item: JsonObject, next: JsonObject | undefined, unstored: boolean): string[] {
   if (item.type !== "reasoning") return [];
@@ -116,6 +121,6 @@ function checkReasoning(item: JsonObject, next: JsonObject | undefined, unstored
       `Item with id '${id}' not found. Items are not persisted when \`store\` is set to false. Try again with \`store\` set to true, or remove this item from your input.`,
     ];
   }
-  const follows = next !== undefined && (next.role === "assistant" || /^(reasoning|\w+_call)$/.test(string(next.type)));
+  const follows = next !== undefined && (next.role === "assistant" || isMade(string(next.type)));
   return follows ? [] : [`Item '${id}' of type 'reasoning' was provided without its required following item.`];
 }

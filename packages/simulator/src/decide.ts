@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { answerFromResults, answerWithoutTools, describe, type Result, sentenceOf } from "./answer.ts";
-import { type Fact, fillObject } from "./arguments.ts";
+import { fillObject } from "./arguments.ts";
 import type { Call, Conversation, Message, Reply } from "./conversation.ts";
+import type { Fact } from "./fields.ts";
 import { object, objects, parseJson } from "./json.ts";
 import { forcedCalls, type PlannedCall, planCalls } from "./plan-calls.ts";
 import { identifierMeanings, identifierWords } from "./words.ts";

@@ -1,4 +1,4 @@
-import type { Evidence } from "./arguments.ts";
+import type { Evidence } from "./fields.ts";
 import { isNameless, isStopWord, wordsOf } from "./words.ts";
 
 /** Text for a field that takes any: what is asked for, what is to be said, or what the tools have told. */

@@ -179,7 +179,7 @@ describe("a prompt is about", () => {
     ],
     [
       "a labelled value",
-      "Create a ticket, title: Broken lamp, assignee: Ada",
+      "Create a ticket, title: Broken lamp, assignee: Ada. Thanks!",
       [createTicket],
       ['create_ticket {"title":"Broken lamp","assignee":"Ada"}'],
     ],

@@ -1,6 +1,7 @@
-import { type Evidence, type Fact, fillObject } from "./arguments.ts";
+import { fillObject } from "./arguments.ts";
 import type { ToolDefinition } from "./conversation.ts";
 import { extract, withoutLiterals } from "./extract.ts";
+import type { Evidence, Fact } from "./fields.ts";
 import { type JsonObject, object } from "./json.ts";
 import { identifierMeanings, isStopWord, meaningOf, type Word, wordsOf } from "./words.ts";
 
