@@ -6,10 +6,16 @@ import { parse } from "partial-json";
  */
 export function parseLenient(text: string): unknown {
   // partial-json assigns keys, and assigning this one would replace the object's prototype.
-  if (text.includes("__proto__")) return undefined;
+  if (unescaped(text).includes("__proto__")) return undefined;
   try {
     return parse(text);
   } catch {
     return undefined;
   }
+}
+
+/** The text with its ASCII escapes resolved, in which a key could hide. */
+function unescaped(text: string): string {
+  if (!text.includes("\\u00")) return text;
+  return text.replace(/\\u00([0-7][0-9a-f])/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
 }
