@@ -158,7 +158,8 @@ export class Answer {
     const asked = [...this.#calls.values()].reduce((sum, json) => sum + json.text.length, 0);
     return {
       inputTokens: told.inputTokens || estimatedInput,
-      outputTokens: Math.max(told.outputTokens ?? 0, Math.ceil((arrived + asked) / 4)),
+      // A call costs a token even before its arguments come.
+      outputTokens: Math.max(told.outputTokens ?? 0, Math.ceil((arrived + asked) / 4), this.#calls.size),
       cacheReadTokens: told.cacheReadTokens ?? 0,
       cacheWriteTokens: told.cacheWriteTokens ?? 0,
       reasoningTokens: told.reasoningTokens ?? 0,
