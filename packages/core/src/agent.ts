@@ -6,7 +6,7 @@ import { checkMessages, toMessages } from "./history.ts";
 import { HookRunner } from "./hooks.ts";
 import { newId } from "./ids.ts";
 import type { Input } from "./messages.ts";
-import { Run } from "./run.ts";
+import { Run, readToEnd } from "./run.ts";
 import { type Conversation, type RunOptions, RunState } from "./run-state.ts";
 import { adaptSchema } from "./schema-adapter.ts";
 import { subAgentTool } from "./sub-agent.ts";
@@ -98,14 +98,6 @@ export class Agent {
     const observers = [this.#options.hooks ?? [], hooks ?? []].flat();
     if (observers.length > 0) state.hooks = new HookRunner(observers, state.bound);
     return new Run(state, messages);
-  }
-}
-
-/** Reads a run to its end. */
-export async function readToEnd(run: Run): Promise<Final> {
-  for (;;) {
-    const { done, value } = await run.next();
-    if (done) return value;
   }
 }
 

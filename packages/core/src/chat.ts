@@ -4,7 +4,7 @@ import type { Final } from "./events.ts";
 import { checkMessages } from "./history.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Input, Message } from "./messages.ts";
-import type { Run } from "./run.ts";
+import { type Run, readToEnd } from "./run.ts";
 import type { Conversation } from "./run-state.ts";
 
 /** Keeps conversations. Everything a store needs passes it message by message. */
@@ -98,11 +98,7 @@ export class Chat {
 
   /** Answers, all at once. */
   async sendMessage(input: Input, options: ChatRespondOptions = {}): Promise<Final> {
-    const run = this.respond(input, options);
-    for (;;) {
-      const { done, value } = await run.next();
-      if (done) return value;
-    }
+    return readToEnd(this.respond(input, options));
   }
 
   /** Forgets what was said since the chat was made. A store is not touched. */

@@ -77,7 +77,7 @@ function hasCallId(part: object): boolean {
 }
 
 /** What a call gets for a result when its run ended before it had one. */
-export const interruptedText = "No result: the run was interrupted before this tool call had one.";
+const interruptedText = "No result: the run was interrupted before this tool call had one.";
 
 /**
  * Makes a history valid again that a crash has cut: every call gets exactly one result, right after its message and in

@@ -28,7 +28,7 @@ export async function* loop(run: RunState, input: readonly Message[]): AsyncGene
   try {
     yield run.stamp({ type: "run-start", input, ...(typeof model !== "function" && { model: nameOf(model) }), tools });
     run.listen();
-    for (const message of await run.control.wait(run.load(input))) yield run.add(message);
+    for (const message of await run.load(input)) yield run.add(message);
     for (;;) {
       for (const message of run.takeSent()) yield run.add(message);
       run.control.check();

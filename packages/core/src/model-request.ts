@@ -49,7 +49,7 @@ export class OpenRequest {
     this.#leave();
     // A generator that waits for its source cannot be left; only its signal frees it at once.
     if (!isComplete) this.#controller.abort(stopped());
-    Promise.resolve(this.#events.return?.()).catch(() => {});
+    (async () => this.#events.return?.())().catch(() => {});
   }
 
   /** One timer that looks again when the nearest limit could have passed: none is set or cleared per event. */

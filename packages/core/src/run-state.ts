@@ -90,7 +90,7 @@ export class RunState {
    */
   async load(input: readonly Message[]): Promise<readonly Message[]> {
     const { history } = this.#conversation;
-    const given = typeof history === "function" ? await history(this.info.id) : history;
+    const given = typeof history === "function" ? await this.control.wait(history(this.info.id)) : history;
     const whole = [...given, ...input];
     if (whole.length === 0) throw new ConfigError("input", "expected a prompt or a history to go on from, got neither");
     const repaired = repairHistory(whole);

@@ -121,6 +121,14 @@ export class Run implements AsyncGenerator<AgentEvent, Final, undefined> {
   }
 }
 
+/** Reads a run to its end. */
+export async function readToEnd(run: Run): Promise<Final> {
+  for (;;) {
+    const { done, value } = await run.next();
+    if (done) return value;
+  }
+}
+
 /** Reads a stopped run to its end, so that its loop puts everything in order. What it failed with is in its `Final`. */
 async function drain(events: Events): Promise<void> {
   try {

@@ -29,7 +29,7 @@ export function bindContext(): Bound {
 }
 
 /** The longest delay that a timer can hold. */
-export const maxTimerMs: number = 2 ** 31 - 1;
+const maxTimerMs: number = 2 ** 31 - 1;
 
 /**
  * Calls back after `ms`. Gives the function that takes the timer away.
