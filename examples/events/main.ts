@@ -10,7 +10,7 @@ const getDateTime = tool({
 
 const agent = new Agent({
   name: "assistant",
-  // Offline, the answers follow a script. With a key: openai("gpt-4o-mini").
+  // Offline, the answers follow a script. With a key: openai("gpt-5.4-mini").
   model: scriptedModel([
     { text: "Let me look. ", toolCalls: [{ name: "get_date_time" }] },
     ({ messages }) => `It is ${JSON.stringify(messages.at(-1)?.content)}.`,

@@ -17,7 +17,7 @@ export interface Choice {
 export async function chooseModel(env: NodeJS.ProcessEnv): Promise<Choice> {
   const { OPENAI_API_KEY, OPENAI_BASE_URL, OPENAI_MODEL } = env;
   const { ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL, ANTHROPIC_MODEL } = env;
-  if (OPENAI_API_KEY) return real(openai(OPENAI_MODEL || "gpt-4o-mini"), OPENAI_BASE_URL || "OpenAI");
+  if (OPENAI_API_KEY) return real(openai(OPENAI_MODEL || "gpt-5.4-mini"), OPENAI_BASE_URL || "OpenAI");
   if (ANTHROPIC_API_KEY)
     return real(anthropic(ANTHROPIC_MODEL || "claude-sonnet-5-5"), ANTHROPIC_BASE_URL || "Anthropic");
   if (OPENAI_BASE_URL) {

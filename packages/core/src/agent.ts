@@ -20,7 +20,7 @@ import { flattenTools, type OfferedTool, refuseDuplicates, type Tool, type Tools
  * import { Agent } from "millrace";
  * import { openai } from "@millrace/openai";
  *
- * const agent = new Agent({ name: "helper", model: openai("gpt-4o-mini"), instructions: "Be brief." });
+ * const agent = new Agent({ name: "helper", model: openai("gpt-5.4-mini"), instructions: "Be brief." });
  * for await (const event of agent.respond("Hello!", { userId: "u1", chatId: "c1" })) {
  *   if (event.type === "text-delta") process.stdout.write(event.text);
  * }

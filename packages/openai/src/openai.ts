@@ -34,7 +34,7 @@ const provider = "openai";
  * import { openai } from "@millrace/openai";
  * import { Agent } from "millrace";
  *
- * const agent = new Agent({ name: "helper", model: openai("gpt-4o-mini") });
+ * const agent = new Agent({ name: "helper", model: openai("gpt-5.4-mini") });
  * const thinker = new Agent({ name: "thinker", model: openai.responses("gpt-5", { project: "proj_1" }) });
  * ```
  */
