@@ -17,22 +17,30 @@ export class Answer {
   readonly #run: RunState;
   readonly #model: Model;
   readonly #watchers: ReadonlyMap<string, Tool>;
-  readonly #texts: { type: "text" | "reasoning" | "refusal"; text: string }[] = [];
-  readonly #files: AssistantPart[] = [];
+  readonly #tokens: number;
+  #texts: { type: "text" | "reasoning" | "refusal"; text: string }[] = [];
+  #files: AssistantPart[] = [];
   readonly #calls = new Map<string, GrowingText & { previewed: number }>();
   /** Calls of streaming tools that have begun while their arguments arrive. */
   readonly openCalls: Map<string, OpenCall> = new Map();
-  /** Whether anything has come. */
-  hasBegun = false;
-  readonly #object: GrowingText | undefined;
+  /** The first event that showed something of this answer: what a repetition makes void. */
+  #firstSeq: number | undefined;
+  #object: GrowingText | undefined;
   #told: Partial<Usage> = {};
 
-  constructor(run: RunState, model: Model, tools: readonly Tool[]) {
+  /** @param tokens how many tokens were sent, estimated */
+  constructor(run: RunState, model: Model, tools: readonly Tool[], tokens: number) {
     this.#run = run;
     this.#model = model;
+    this.#tokens = tokens;
     const watchers = tools.filter((tool) => tool.preview || tool.begin);
     this.#watchers = new Map(watchers.map((tool) => [tool.name, tool]));
     this.#object = run.options.output && new GrowingText();
+  }
+
+  /** Whether anything has come. */
+  get hasBegun(): boolean {
+    return this.#firstSeq !== undefined;
   }
 
   /** Keeps a piece of text. */
@@ -45,8 +53,11 @@ export class Answer {
   /** Takes an event of the model and gives the run's, if it means one. */
   take(event: ModelEvent, at: number): AgentEvent | undefined {
     const run = this.#run;
-    this.hasBegun = true;
+    if (event.type !== "retry" && event.type !== "model-switched") this.#firstSeq ??= run.seq;
     switch (event.type) {
+      case "retry":
+      case "model-switched":
+        return run.stamp({ ...event, ...this.#discard() });
       case "text-delta": {
         const { text, part } = event;
         this.append("text", text, part);
@@ -76,6 +87,22 @@ export class Answer {
         this.finish = event;
         return undefined;
     }
+  }
+
+  /** Forgets what has arrived: the request is repeated. What it cost stays. */
+  #discard(): { discardFrom?: number } {
+    const discardFrom = this.#firstSeq;
+    if (discardFrom === undefined) return {};
+    this.#run.spend(this.usage());
+    this.abandon();
+    this.#firstSeq = undefined;
+    this.#texts = [];
+    this.#files = [];
+    this.#calls.clear();
+    this.openCalls.clear();
+    this.#told = {};
+    this.#object &&= new GrowingText();
+    return { discardFrom };
   }
 
   /** The structured output as far as the text has come; undefined for an agent without one. */
@@ -151,13 +178,13 @@ export class Answer {
   }
 
   /** What the answer cost: as told by the provider, else estimated. */
-  usage(estimatedInput: number): Usage {
+  usage(): Usage {
     const told = this.finish?.usage ?? this.#told;
     if (this.finish && (this.finish.usage.inputTokens || this.finish.usage.outputTokens)) return this.finish.usage;
     const arrived = this.#texts.reduce((sum, part) => sum + (part?.text.length ?? 0), 0);
     const asked = [...this.#calls.values()].reduce((sum, json) => sum + json.text.length, 0);
     return {
-      inputTokens: told.inputTokens || estimatedInput,
+      inputTokens: told.inputTokens || this.#tokens,
       // A call costs a token even before its arguments come.
       outputTokens: Math.max(told.outputTokens ?? 0, Math.ceil((arrived + asked) / 4), this.#calls.size),
       cacheReadTokens: told.cacheReadTokens ?? 0,

@@ -24,7 +24,6 @@ export async function* loop(run: RunState, input: readonly Message[]): AsyncGene
   const tools = run.options.tools.map(({ tool }) => tool.name);
   let ending: Ending = { stopReason: "completed" };
   let answer: Answer | undefined;
-  let estimatedInput = 0;
   try {
     yield run.stamp({ type: "run-start", input, ...(typeof model !== "function" && { model: nameOf(model) }), tools });
     run.listen();
@@ -39,12 +38,11 @@ export async function* loop(run: RunState, input: readonly Message[]): AsyncGene
       }
       run.turn++;
       const turn = await run.control.wait(prepareTurn(run));
-      estimatedInput = turn.tokens;
       const messages = turn.request.messages.length;
       yield run.stamp({ type: "turn-start", turn: run.turn, model: nameOf(turn.model), messages, tokens: turn.tokens });
       run.control.check();
 
-      answer = new Answer(run, turn.model, turn.tools);
+      answer = new Answer(run, turn.model, turn.tools, turn.tokens);
       const request = new OpenRequest(run, turn.model, turn.request);
       try {
         let breath = Date.now();
@@ -73,7 +71,7 @@ export async function* loop(run: RunState, input: readonly Message[]): AsyncGene
         request.close(answer.finish !== undefined);
       }
       const finish = answer.complete();
-      const usage = answer.usage(turn.tokens);
+      const usage = answer.usage();
       run.spend(usage);
       const { openCalls } = answer;
       answer = undefined;
@@ -104,7 +102,7 @@ export async function* loop(run: RunState, input: readonly Message[]): AsyncGene
   if (answer) {
     answer.abandon();
     // A request that was refused cost nothing; one that was cut did.
-    if (answer.hasBegun || run.control.stopped) run.spend(answer.usage(estimatedInput));
+    if (answer.hasBegun || run.control.stopped) run.spend(answer.usage());
     const partial = answer.partial();
     if (partial) yield run.add(partial);
   }

@@ -1,3 +1,4 @@
+import type { MillraceError } from "./errors.ts";
 import type { AssistantMessage, FilePart, ImagePart, Json, JsonObject, Message, SourcePart } from "./messages.ts";
 import type { Usage } from "./usage.ts";
 
@@ -114,6 +115,25 @@ export interface ModelUsage {
   readonly usage: Partial<Usage>;
 }
 
+/** Said by a wrapper that will repeat the request: what has arrived of this answer is void. */
+export interface ModelRetry {
+  readonly type: "retry";
+  /** 1 for the first repetition. */
+  readonly attempt: number;
+  readonly error: MillraceError;
+  /** How long it waits before. */
+  readonly delayMs: number;
+}
+
+/** Said by a wrapper that asks another model instead: what has arrived of this answer is void. */
+export interface ModelSwitch {
+  readonly type: "model-switched";
+  /** The model that failed, and the one that takes over, as `provider/id`. */
+  readonly from: string;
+  readonly to: string;
+  readonly error: MillraceError;
+}
+
 /**
  * Why the model stopped. `pause` means that the provider wants to be asked again with what it has written so far
  * (Anthropic's `pause_turn`).
@@ -140,6 +160,8 @@ export type ModelEvent =
   | ModelSource
   | ModelFileOutput
   | ModelUsage
+  | ModelRetry
+  | ModelSwitch
   | ModelFinish;
 
 /**

@@ -127,6 +127,11 @@ export class RunState {
     return event;
   }
 
+  /** The `seq` of the next event. */
+  get seq(): number {
+    return this.#seq;
+  }
+
   nextSeq(): number {
     return this.#seq++;
   }
