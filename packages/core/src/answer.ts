@@ -1,7 +1,7 @@
 import { MillraceError, ModelError } from "./errors.ts";
 import type { AgentEvent } from "./events.ts";
 import { GrowingText, LazyObjectDelta, LazyToolCallDelta } from "./lazy-events.ts";
-import { parseLenient } from "./lenient-json.ts";
+import { isTimeToParse, parseLenient } from "./lenient-json.ts";
 import type { AssistantMessage, AssistantPart } from "./messages.ts";
 import type { Model, ModelEvent, ModelFinish, ModelToolCallDelta } from "./model.ts";
 import type { RunState } from "./run-state.ts";
@@ -113,7 +113,7 @@ export class Answer {
   /** Whether this piece of arguments is of a tool that wants to see them, and it is time to show them. */
   wantsPreview({ callId, name }: ModelToolCallDelta): boolean {
     const json = this.#calls.get(callId);
-    return json !== undefined && this.#watchers.has(name) && isTimeForPreview(json.text.length, json.previewed);
+    return json !== undefined && this.#watchers.has(name) && isTimeToParse(json.text.length, json.previewed);
   }
 
   /**
@@ -203,12 +203,4 @@ export class Answer {
     json.text += event.delta;
     return json;
   }
-}
-
-/**
- * Every delta at first, then each time the arguments have grown by a sixteenth: parsing them again and again costs no
- * more than a constant times their length.
- */
-function isTimeForPreview(length: number, previewed: number): boolean {
-  return length > previewed && (length < 2048 || length - previewed > length / 16);
 }

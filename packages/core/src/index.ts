@@ -15,6 +15,16 @@ export type { Hooks } from "./hooks.ts";
 export { finalOf } from "./loop.ts";
 export * from "./messages.ts";
 export type * from "./model.ts";
+export {
+  initialRunState,
+  type MessageView,
+  type PartView,
+  type ProviderToolCard,
+  type RunView,
+  reduceRun,
+  showHistory,
+  type ToolCard,
+} from "./reduce-run.ts";
 export type { Run } from "./run.ts";
 export type { OutputOf, Schema, StandardIssue, StandardResult, StandardSchema } from "./standard-schema.ts";
 export { type StreamingToolOptions, streamingTool } from "./streaming-tool.ts";

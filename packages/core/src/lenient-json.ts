@@ -19,3 +19,13 @@ function unescaped(text: string): string {
   if (!text.includes("\\u00")) return text;
   return text.replace(/\\u00([0-7][0-9a-f])/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
 }
+
+/**
+ * Whether growing JSON is worth reading again: every time at first, then each time it has grown by a sixteenth. Reading
+ * it again and again costs no more than a constant times its length then.
+ *
+ * @param parsed how long it was when it was read last
+ */
+export function isTimeToParse(length: number, parsed: number): boolean {
+  return length > parsed && (length < 2048 || length - parsed > length / 16);
+}
