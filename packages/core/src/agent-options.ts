@@ -1,3 +1,4 @@
+import type { BudgetOptions } from "./budget.ts";
 import { ConfigError } from "./errors.ts";
 import type { RunInfo } from "./events.ts";
 import type { Hooks } from "./hooks.ts";
@@ -82,6 +83,8 @@ export interface AgentOptions {
   };
   /** Observers; several sets are all called, in order. */
   hooks?: Hooks | readonly Hooks[];
+  /** What may be spent. Sub-agents draw on it too. Default: nothing is capped, and no costs are counted. */
+  budget?: BudgetOptions;
 }
 
 /** What one call of `respond()` takes; everything but the first six overrides the agent's own option. */
@@ -117,6 +120,13 @@ const milliseconds: Check = (value, at) => {
 };
 const millisecondsOrNone: Check = (value, at) => {
   if (typeof value !== "number" || !(value >= 0)) throw wrong(at, "milliseconds from 0", value);
+};
+const amount: Check = (value, at) => {
+  if (typeof value !== "number" || !(value >= 0)) throw wrong(at, "USD from 0", value);
+};
+const pricing: Check = (value, at) => {
+  if (typeof value !== "object" && typeof value !== "function")
+    throw wrong(at, "prices by model, or a function", value);
 };
 const flag: Check = (value, at) => {
   if (typeof value !== "boolean") throw wrong(at, "true or false", value);
@@ -193,6 +203,16 @@ const overridable = {
   maxTurns: count,
   stop: fields({ check: callable, everyMs: milliseconds, graceMs: millisecondsOrNone }),
   hooks,
+  budget: fields({
+    pricing,
+    maxUsd: amount,
+    reserveUsd: amount,
+    maxTokens: count,
+    maxToolCalls: countOrNone,
+    onExceeded: anything,
+    ledger: anything,
+    account: callable,
+  }),
 } satisfies Record<Exclude<keyof AgentOptions, "name" | "description">, Check>;
 
 /** Throws {@link ConfigError} naming the first agent option that cannot work. */

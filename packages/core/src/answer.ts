@@ -1,5 +1,5 @@
 import { MillraceError, ModelError } from "./errors.ts";
-import type { AgentEvent } from "./events.ts";
+import type { AgentEvent, ModelName } from "./events.ts";
 import { GrowingText, LazyObjectDelta, LazyToolCallDelta } from "./lazy-events.ts";
 import { isTimeToParse, parseLenient } from "./lenient-json.ts";
 import type { AssistantMessage, AssistantPart } from "./messages.ts";
@@ -15,7 +15,8 @@ import type { Usage } from "./usage.ts";
 export class Answer {
   finish: ModelFinish | undefined;
   readonly #run: RunState;
-  readonly #model: Model;
+  /** Who answers; another one after a switch. */
+  model: ModelName;
   readonly #watchers: ReadonlyMap<string, Tool>;
   readonly #tokens: number;
   #texts: { type: "text" | "reasoning" | "refusal"; text: string }[] = [];
@@ -31,7 +32,7 @@ export class Answer {
   /** @param tokens how many tokens were sent, estimated */
   constructor(run: RunState, model: Model, tools: readonly Tool[], tokens: number) {
     this.#run = run;
-    this.#model = model;
+    this.model = { provider: model.provider, id: model.id };
     this.#tokens = tokens;
     const watchers = tools.filter((tool) => tool.preview || tool.begin);
     this.#watchers = new Map(watchers.map((tool) => [tool.name, tool]));
@@ -56,8 +57,13 @@ export class Answer {
     if (event.type !== "retry" && event.type !== "model-switched") this.#firstSeq ??= run.seq;
     switch (event.type) {
       case "retry":
-      case "model-switched":
         return run.stamp({ ...event, ...this.#discard() });
+      case "model-switched": {
+        const switched = run.stamp({ ...event, ...this.#discard() });
+        const [provider = "", ...id] = event.to.split("/");
+        this.model = { provider, id: id.join("/") };
+        return switched;
+      }
       case "text-delta": {
         const { text, part } = event;
         this.append("text", text, part);
@@ -93,7 +99,7 @@ export class Answer {
   #discard(): { discardFrom?: number } {
     const discardFrom = this.#firstSeq;
     if (discardFrom === undefined) return {};
-    this.#run.spend(this.usage());
+    this.#run.spend(this.usage(), this.model);
     this.abandon();
     this.#firstSeq = undefined;
     this.#texts = [];
@@ -154,7 +160,7 @@ export class Answer {
   /** The message of a complete answer. Throws where the model broke its contract. */
   complete(): ModelFinish {
     const { finish } = this;
-    const { provider, id } = this.#model;
+    const { provider, id } = this.model;
     if (!finish) {
       throw new ModelError(`${provider}: the stream of ${id} ended without its finish event`, {
         kind: "protocol",

@@ -173,6 +173,8 @@ export interface TurnEnd extends Base {
   readonly turn: number;
   /** What this turn's requests spent; sub-agents' are counted in `Final`. */
   readonly usage: Usage;
+  /** With a `budget`: what this turn's requests cost. */
+  readonly costUsd?: number;
   readonly finishReason: FinishReason;
 }
 
@@ -211,11 +213,17 @@ export interface MessagesDropped extends Base {
   readonly summary?: string;
 }
 
-/** The cost passed its cap. */
+/** A cap of the budget is passed, or would be by the next request. Each cap is told once. */
 export interface BudgetExceeded extends Base {
   readonly type: "budget-exceeded";
+  /** Which cap: money, tokens of the run, or its executed tool calls. */
+  readonly by: "usd" | "tokens" | "tool-calls";
+  /** Spent so far, in the cap's own unit. */
+  readonly spent: number;
+  readonly limit: number;
+  /** The account's spending, or the run's where the cap is not money. */
   readonly spentUsd: number;
-  readonly limitUsd: number;
+  readonly limitUsd?: number;
 }
 
 /** The turn cap ended the run. */
@@ -264,6 +272,7 @@ export interface Final extends Base {
   readonly history: History;
   /** All that the run and its sub-agents spent. */
   readonly usage: Usage;
+  /** With a `budget`: what the run and its sub-agents cost. */
   readonly costUsd?: number;
   readonly turns: number;
   readonly durationMs: number;

@@ -4,7 +4,7 @@ import type { AgentEvent } from "./events.ts";
 import { Gate } from "./gate.ts";
 import { merge } from "./merge.ts";
 import { type ContentPart, isContent, isContentPart, type ToolCallPart, type ToolMessage } from "./messages.ts";
-import type { RunState, Unstamped } from "./run-state.ts";
+import { type RunState, runOf, type Unstamped } from "./run-state.ts";
 import { after, breathMs, nextMacrotask } from "./runtime.ts";
 import { describeIssues } from "./schema-adapter.ts";
 import { type OpenCall, SubAgentProgress, type Tool, toolContext } from "./tool.ts";
@@ -64,6 +64,9 @@ async function* executeCall(
     cut.check();
     args = await cut.wait(authorizedArgs(run, tool, { callId, name, args }, { ...turn, signal: cut.signal }));
     cut.check();
+    if (run.budget && !run.budget.takeToolCall()) {
+      throw new ToolCallError("The budget for tool calls is used up.", { kind: "refused", toolName: name });
+    }
     yield { type: "tool-call-start", callId, name, args };
     cut.check();
     cut.limit(tool.timeoutMs ?? run.options.toolExecution?.timeoutMs, tool);
@@ -98,7 +101,7 @@ async function* invoke(
       const { done, value } = await cut.wait(Promise.resolve(run.bound(() => execution.next())));
       if (done) return value;
       if (value instanceof SubAgentProgress) {
-        if (value.event.type === "final") run.spend(value.event.usage);
+        if (value.event.type === "final") run.addSubAgent(value.event);
         yield { type: "sub-agent", callId, agent: value.agent.name, event: value.event };
       } else {
         yield { type: "tool-progress", callId, name, progress: value };
@@ -122,6 +125,7 @@ class CallCut {
   error: ToolCallError | undefined;
 
   constructor(run: RunState, tool: Tool | undefined, name: string) {
+    runOf.set(this.signal, run);
     const graceMs = tool?.graceMs ?? run.options.stop?.graceMs ?? 250;
     this.#cleanups.push(run.control.onStop(() => this.#cut(stoppedCall(name), graceMs)));
   }

@@ -1,4 +1,5 @@
 import { Answer } from "./answer.ts";
+import type { Budget } from "./budget.ts";
 import { errorMessage, MillraceError } from "./errors.ts";
 import type { AgentEvent, Final, ModelName } from "./events.ts";
 import { executeCalls } from "./execute-calls.ts";
@@ -7,7 +8,7 @@ import { type Message, toolCallsOf } from "./messages.ts";
 import type { FinishReason, Model, ModelFinish } from "./model.ts";
 import { OpenRequest } from "./model-request.ts";
 import { checkOutput } from "./output.ts";
-import { prepareTurn } from "./prepare-turn.ts";
+import { prepareTurn, type Turn } from "./prepare-turn.ts";
 import { RunCut } from "./run-control.ts";
 import type { Ending, RunState } from "./run-state.ts";
 import { breathMs, nextMacrotask } from "./runtime.ts";
@@ -38,6 +39,12 @@ export async function* loop(run: RunState, input: readonly Message[]): AsyncGene
       }
       run.turn++;
       const turn = await run.control.wait(prepareTurn(run));
+      const reserved = await run.control.wait(reserve(run, turn));
+      if (reserved?.exceeded) yield run.stamp(reserved.exceeded);
+      if (reserved?.stop) {
+        ending = { stopReason: "budget" };
+        break;
+      }
       const messages = turn.request.messages.length;
       yield run.stamp({ type: "turn-start", turn: run.turn, model: nameOf(turn.model), messages, tokens: turn.tokens });
       run.control.check();
@@ -72,15 +79,23 @@ export async function* loop(run: RunState, input: readonly Message[]): AsyncGene
       }
       const finish = answer.complete();
       const usage = answer.usage();
-      run.spend(usage);
+      run.spend(usage, answer.model);
       const { openCalls } = answer;
       answer = undefined;
       if (finish.message.content.length > 0) yield run.add(finish.message);
+      const settled = await run.budget?.settle();
+      if (settled?.exceeded) yield run.stamp(settled.exceeded);
 
       const calls = toolCallsOf(finish.message);
       if (calls.length > 0)
         for (const message of yield* executeCalls(run, calls, turn.tools, openCalls)) yield run.add(message);
-      yield run.stamp({ type: "turn-end", turn: run.turn, usage, finishReason: finish.reason });
+      yield run.stamp({
+        type: "turn-end",
+        turn: run.turn,
+        usage,
+        ...(settled && { costUsd: settled.costUsd }),
+        finishReason: finish.reason,
+      });
       run.control.check();
       if (calls.length > 0 || finish.reason === "pause" || run.hasSent) continue;
 
@@ -102,10 +117,11 @@ export async function* loop(run: RunState, input: readonly Message[]): AsyncGene
   if (answer) {
     answer.abandon();
     // A request that was refused cost nothing; one that was cut did.
-    if (answer.hasBegun || run.control.stopped) run.spend(answer.usage());
+    if (answer.hasBegun || run.control.stopped) run.spend(answer.usage(), answer.model);
     const partial = answer.partial();
     if (partial) yield run.add(partial);
   }
+  await run.settle();
   // Only a fault of our own could leave a call without its result; the history is valid even then.
   for (const message of repairHistory(run.history).slice(run.history.length)) yield run.add(message);
   for (const message of run.takeSent()) yield run.add(message);
@@ -116,6 +132,13 @@ export async function* loop(run: RunState, input: readonly Message[]): AsyncGene
   yield final;
   if (ending.error) throw withFinal(ending.error, final);
   return final;
+}
+
+/** Sets aside what the turn's request may cost. */
+async function reserve(run: RunState, { model, request, tokens }: Turn): ReturnType<Budget["reserve"]> {
+  return run.budget
+    ? run.budget.reserve(nameOf(model), request, tokens, run.usage)
+    : { exceeded: undefined, stop: false };
 }
 
 function nameOf({ provider, id }: Model): ModelName {

@@ -1,6 +1,7 @@
 import type { AgentOptions, RespondOptions, TurnContext } from "./agent-options.ts";
+import type { Budget } from "./budget.ts";
 import { ConfigError, errorJson } from "./errors.ts";
-import type { AgentEvent, Final, MessageAdded, RunInfo, StopReason } from "./events.ts";
+import type { AgentEvent, Final, MessageAdded, ModelName, RunInfo, StopReason } from "./events.ts";
 import { deepFreeze } from "./freeze.ts";
 import { repairHistory, simplify } from "./history.ts";
 import { HookRunner } from "./hooks.ts";
@@ -29,6 +30,9 @@ export interface Conversation {
   onEnd?: (runId: string) => void;
 }
 
+/** The run that a tool call belongs to, by the call's signal: a sub-agent's run finds the one above it. */
+export const runOf: WeakMap<AbortSignal, RunState> = new WeakMap();
+
 /** How a run ended. */
 export interface Ending {
   stopReason: StopReason;
@@ -44,6 +48,7 @@ export class RunState {
   /** Calls tools, hooks and questions in the async context of the caller of `respond()`. */
   readonly bound: Bound = bindContext();
   hooks: HookRunner | undefined;
+  budget: Budget | undefined;
   /** The conversation: what was given and what was added. */
   history: Message[] = [];
   turn = 0;
@@ -90,6 +95,11 @@ export class RunState {
    */
   async load(input: readonly Message[]): Promise<readonly Message[]> {
     const { history } = this.#conversation;
+    const parent = this.options.signal && runOf.get(this.options.signal)?.budget;
+    if (this.options.budget || parent) {
+      const { Budget } = await import("./budget.ts");
+      this.budget = new Budget(this.info, this.options.budget, parent);
+    }
     const given = typeof history === "function" ? await this.control.wait(history(this.info.id)) : history;
     const whole = [...given, ...input];
     if (whole.length === 0) throw new ConfigError("input", "expected a prompt or a history to go on from, got neither");
@@ -145,9 +155,25 @@ export class RunState {
     return this.emit({ type: "message-added", seq: this.nextSeq(), at: Date.now(), run: this.info, message });
   }
 
-  /** Counts what was spent. */
-  spend(usage: Usage): void {
+  /** Counts what was spent on a model. */
+  spend(usage: Usage, model: ModelName): void {
     this.usage = addUsage(this.usage, usage);
+    this.budget?.charge(usage, model);
+  }
+
+  /** Books what a cut has left unbooked and ends its reservations. A ledger that fails must not break the run. */
+  async settle(): Promise<void> {
+    try {
+      await this.budget?.settle();
+    } catch (error) {
+      this.report(error);
+    }
+  }
+
+  /** Counts what a sub-agent has spent. */
+  addSubAgent({ usage, costUsd = 0 }: Final): void {
+    this.usage = addUsage(this.usage, usage);
+    this.budget?.addSubAgent(costUsd);
   }
 
   /** Keeps messages that were sent into the live run, for before its next turn. */
@@ -195,6 +221,7 @@ export class RunState {
       ...(object !== undefined && { object }),
       history: { messages: this.history, simplified: simplify(this.history), added: this.#added },
       usage: this.usage,
+      ...(this.budget && { costUsd: this.budget.spentUsd }),
       turns: this.turn,
       durationMs: Date.now() - this.#startedAt,
       ...(error && { error }),

@@ -163,13 +163,20 @@ export const agentEventSchema: z.ZodType<EventJson> = schemaOf<EventJson>()(
     event("turn-end", {
       turn: count,
       usage,
+      costUsd: z.number().exactOptional(),
       finishReason: z.enum(["stop", "length", "tool-calls", "content-filter", "pause", "error", "other"]),
     }),
     event("retry", { attempt: count, error, delayMs: z.number(), discardFrom }),
     event("model-switched", { from: z.string(), to: z.string(), error, discardFrom }),
     event("context-overflow", { tokens: count, limit: count, by: z.enum(["estimate", "provider"]) }),
     event("messages-dropped", { messages, summary: z.string().exactOptional() }),
-    event("budget-exceeded", { spentUsd: z.number(), limitUsd: z.number() }),
+    event("budget-exceeded", {
+      by: z.enum(["usd", "tokens", "tool-calls"]),
+      spent: z.number(),
+      limit: z.number(),
+      spentUsd: z.number(),
+      limitUsd: z.number().exactOptional(),
+    }),
     event("max-turns-reached", { maxTurns: count }),
     event("stopped", { reason: z.string(), by: z.enum(["signal", "stop-check", "call", "timeout"]) }),
     event("final", {
