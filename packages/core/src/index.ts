@@ -10,9 +10,9 @@ export type { Chat, ChatOptions, ChatRespondOptions, ChatStore } from "./chat.ts
 export { file, fillTemplate, image, text, toBase64 } from "./content.ts";
 export * from "./errors.ts";
 export type * from "./events.ts";
+export { finalOf } from "./final-of.ts";
 export { repairHistory } from "./history.ts";
 export type { Hooks } from "./hooks.ts";
-export { finalOf } from "./loop.ts";
 export * from "./messages.ts";
 export type * from "./model.ts";
 export {

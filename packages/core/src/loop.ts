@@ -3,6 +3,7 @@ import type { Budget } from "./budget.ts";
 import { errorMessage, MillraceError } from "./errors.ts";
 import type { AgentEvent, Final, ModelName } from "./events.ts";
 import { executeCalls } from "./execute-calls.ts";
+import { withFinal } from "./final-of.ts";
 import { repairHistory } from "./history.ts";
 import { type Message, toolCallsOf } from "./messages.ts";
 import type { FinishReason, Model, ModelFinish } from "./model.ts";
@@ -161,25 +162,4 @@ function stopReasonOf({ message, reason }: ModelFinish): Ending["stopReason"] {
 
 function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new MillraceError(errorMessage(thrown), { cause: thrown });
-}
-
-/** Hangs the run's `Final` on the error that is thrown after it, where {@link finalOf} finds it. */
-function withFinal(error: Error, final: Final): Error {
-  try {
-    Object.defineProperty(error, "final", { value: final, configurable: true, enumerable: false });
-  } catch {
-    // A frozen error goes without.
-  }
-  return error;
-}
-
-/** The `Final` of the run that threw `error`; undefined for an error that no run threw. */
-export function finalOf(error: unknown): Final | undefined {
-  if (!(error instanceof Error) || !("final" in error)) return undefined;
-  const { final } = error;
-  return isFinal(final) ? final : undefined;
-}
-
-function isFinal(value: unknown): value is Final {
-  return typeof value === "object" && value !== null && "type" in value && value.type === "final";
 }

@@ -1,7 +1,6 @@
 import { ConfigError } from "./errors.ts";
 import type { AgentEvent, Final, RunInfo } from "./events.ts";
 import { toMessages } from "./history.ts";
-import { loop } from "./loop.ts";
 import type { Input, Message } from "./messages.ts";
 import type { RunState } from "./run-state.ts";
 
@@ -18,7 +17,9 @@ type Step = IteratorResult<AgentEvent, Final>;
 export class Run implements AsyncGenerator<AgentEvent, Final, undefined> {
   readonly #state: RunState;
   readonly #input: readonly Message[];
+  /** The loop's events, once it is loaded. */
   #events: Events | undefined;
+  #started: Promise<Events> | undefined;
   #hasReader = false;
   #isOver = false;
 
@@ -59,7 +60,7 @@ export class Run implements AsyncGenerator<AgentEvent, Final, undefined> {
 
   /** The next event. The call after `Final` is done, or throws what the run failed with. */
   next(): Promise<Step> {
-    if (this.#isOver && !this.#events) return Promise.resolve(this.#done());
+    if (this.#isOver) return Promise.resolve(this.#done());
     const { hooks } = this.#state;
     if (!hooks) return this.#step();
     const step = hooks.full ? hooks.settled().then(() => this.#step()) : this.#step();
@@ -72,13 +73,12 @@ export class Run implements AsyncGenerator<AgentEvent, Final, undefined> {
   /** Leaves the run: stops it, and waits until everything is released. Gives the `Final`. */
   async return(): Promise<Step> {
     const state = this.#state;
-    if (this.#events) {
+    if (this.#started && !this.#isOver) {
       state.control.stop("the reader left", "call");
-      await drain(this.#events);
+      await drain(await this.#started);
       await state.hooks?.settled();
     }
     this.#isOver = true;
-    this.#events = undefined;
     return this.#done();
   }
 
@@ -99,11 +99,14 @@ export class Run implements AsyncGenerator<AgentEvent, Final, undefined> {
   }
 
   #step(): Promise<Step> {
-    this.#events ??= this.#start();
-    return this.#events.next();
+    if (this.#events) return this.#events.next();
+    this.#started ??= this.#start();
+    return this.#started.then((events) => events.next());
   }
 
-  #start(): Events {
+  /** The loop is loaded with the first run: a program that only imports the package does not wait for it. */
+  async #start(): Promise<Events> {
+    const { loop } = await import("./loop.ts");
     const events = loop(this.#state, this.#input);
     const { control } = this.#state;
     const end = (): void => {
@@ -112,6 +115,7 @@ export class Run implements AsyncGenerator<AgentEvent, Final, undefined> {
     };
     abandoned.register(this, end, control);
     control.atEnd(() => abandoned.unregister(control));
+    this.#events = events;
     return events;
   }
 
