@@ -39,8 +39,12 @@ export class OpenRequest {
   /** Says that an event has come. */
   arrived(at: number): void {
     this.#isWaiting = false;
-    this.#hasEvents = true;
     this.#waitedMs += at - this.#waitingSince;
+    if (this.#hasEvents) return;
+    this.#hasEvents = true;
+    // Until now the limit was another one, which may be far longer.
+    this.#clearTimer?.();
+    this.#watch();
   }
 
   /** Releases the connection. Not awaited: a stream that hangs must not hold the run. */
