@@ -41,6 +41,8 @@ async function loadClient(
     ...(baseURL !== undefined && { baseURL }),
     ...(headers && { defaultHeaders: headers }),
     ...(fetch && { fetch }),
+    // A redirect to another server would take the key along.
+    fetchOptions: { redirect: "manual" },
   });
 }
 

@@ -19,7 +19,12 @@ export interface Failure {
 export function toModelError(failure: Failure): ModelError {
   const { provider, status, headers, cause } = failure;
   const said = readBody(failure.body);
-  const message = said.message || failure.message || (cause === undefined ? "" : errorMessage(cause)) || "no message";
+  const message =
+    redirectMessage(status, headers) ||
+    said.message ||
+    failure.message ||
+    (cause === undefined ? "" : errorMessage(cause)) ||
+    "no message";
   const kind = failure.kind ?? kindOf(status, said.code, message);
   const advice = headers?.get("x-should-retry");
   const retryable = advice === "true" ? true : advice === "false" || isOutOfCredit(said.code) ? false : undefined;
@@ -36,6 +41,14 @@ export function toModelError(failure: Failure): ModelError {
     },
     cause === undefined ? undefined : { cause },
   );
+}
+
+/** Redirects are not followed: the key must not reach another server. The path is left out, it may hold a secret. */
+function redirectMessage(status: number | undefined, headers: Headers | undefined): string {
+  if (status === undefined || status < 300 || status > 399) return "";
+  const location = headers?.get("location") ?? "";
+  const where = URL.canParse(location) ? new URL(location).origin : "another place of the same server";
+  return `expected an answer, got a redirect to ${where}; if that is right, make it the base URL`;
 }
 
 /** `{error: {message, code, type}}`, `{type: "error", error}`, `{message}`, `{detail}`, a list of one, or plain text. */
@@ -86,6 +99,7 @@ function kindOf(status: number | undefined, code: string | undefined, message: s
   if (known) return known;
   if (status !== undefined && status >= 500) return "server-error";
   if (status !== undefined && status >= 400) return "invalid-request";
+  if (status !== undefined && status >= 300) return "protocol";
   if (/overloaded|unavailable|capacity/i.test(word)) return "overloaded";
   if (/rate_?limit|insufficient_quota|too_many_requests|^429$/i.test(word)) return "rate-limit";
   if (/auth|permission|api_key/i.test(word)) return "auth";

@@ -61,6 +61,8 @@ function makeClient(options: ConnectionOptions, provider: string, defaults: Clie
       ...(project !== undefined && { project }),
       ...(options.fetch && { fetch: options.fetch }),
       defaultHeaders: { ...defaults.defaultHeaders, ...headers },
+      // A redirect to another server would take headers along, and with them keys.
+      fetchOptions: { redirect: "manual" },
       maxRetries: 0,
     });
   } catch (cause) {
