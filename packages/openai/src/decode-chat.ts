@@ -55,6 +55,7 @@ export class ChatDecoder implements Decoder {
   readonly #details = new ReasoningDetails();
   #tags: ThinkTags | undefined;
   #reasoningField: string | undefined;
+  #hasBegun = false;
   #images = 0;
   #finish: string | undefined;
   #usage: Usage = noUsage;
@@ -87,8 +88,8 @@ export class ChatDecoder implements Decoder {
   }
 
   end(sawDone: boolean, out: ModelEvent[]): void {
-    // Some servers never tell why they stop: `[DONE]` says at least that they did.
-    if (this.#finish === undefined && !sawDone) return;
+    // Some servers never tell why they stop: `[DONE]` says at least that they did, where they have begun.
+    if (this.#finish === undefined && !(sawDone && this.#hasBegun)) return;
     for (const piece of this.#tags?.end() ?? []) this.#piece(piece.thinking, piece.text, out);
     this.#calls.end(out);
     this.#keepReasoning();
@@ -97,6 +98,7 @@ export class ChatDecoder implements Decoder {
 
   #choice(choice: JsonObject, out: ModelEvent[]): void {
     if (choice.error) throw streamError(this.#provider, choice);
+    this.#hasBegun = true;
     const delta = choice.delta ?? choice.message;
     if (isObject(delta)) this.#delta(delta, out);
     const finish = choice.finish_reason;
