@@ -83,6 +83,12 @@ export interface AgentOptions {
   };
   /** Observers; several sets are all called, in order. */
   hooks?: Hooks | readonly Hooks[];
+  /**
+   * Prints what happens in a run for a developer, a line each: requests, answers, tool calls, what was dropped, repeated
+   * and spent; secrets are masked. `true` for `console.error`, or a function that takes the lines. Default: `true` if the
+   * environment variable `MILLRACE_DEBUG` is set (and is not `0` or `false`), else `false`.
+   */
+  debug?: boolean | ((line: string) => void);
   /** What may be spent. Sub-agents draw on it too. Default: nothing is capped, and no costs are counted. */
   budget?: BudgetOptions;
 }
@@ -159,6 +165,9 @@ const hooks: Check = (value, at) => {
     }
   }
 };
+const flagOrFunction: Check = (value, at) => {
+  if (typeof value !== "boolean" && typeof value !== "function") throw wrong(at, "true, false or a function", value);
+};
 const textOrFunction: Check = (value, at) => {
   if (typeof value !== "string" && typeof value !== "function") throw wrong(at, "a string or a function", value);
 };
@@ -203,6 +212,7 @@ const overridable = {
   maxTurns: count,
   stop: fields({ check: callable, everyMs: milliseconds, graceMs: millisecondsOrNone }),
   hooks,
+  debug: flagOrFunction,
   budget: fields({
     pricing,
     maxUsd: amount,

@@ -3,7 +3,7 @@ import { Chat, type ChatOptions } from "./chat.ts";
 import { ConfigError } from "./errors.ts";
 import type { Final } from "./events.ts";
 import { checkMessages, toMessages } from "./history.ts";
-import { HookRunner } from "./hooks.ts";
+import { debugHooks, HookRunner } from "./hooks.ts";
 import { newId } from "./ids.ts";
 import type { Input } from "./messages.ts";
 import { Run, readToEnd } from "./run.ts";
@@ -95,7 +95,7 @@ export class Agent {
     }
     const info = Object.freeze({ id: newId("run"), agentName: this.name, userId, chatId, ...(parent && { parent }) });
     const state = new RunState(info, override(this.#run, options), conversation);
-    const observers = [this.#options.hooks ?? [], hooks ?? []].flat();
+    const observers = [debugHooks(state.options.debug), this.#options.hooks ?? [], hooks ?? []].flat();
     if (observers.length > 0) state.hooks = new HookRunner(observers, state.bound);
     return new Run(state, messages);
   }

@@ -1,6 +1,6 @@
 import { MillraceError } from "./errors.ts";
 import type { AgentEvent, EventOf } from "./events.ts";
-import { after, type Bound } from "./runtime.ts";
+import { after, type Bound, environment } from "./runtime.ts";
 
 type Pascal<S extends string> = S extends `${infer Head}-${infer Tail}`
   ? `${Capitalize<Head>}${Pascal<Tail>}`
@@ -111,10 +111,33 @@ export class HookRunner {
   }
 }
 
+/** The observer that prints a run, if `debug` or the environment asks for it. What it does is loaded only then. */
+export function debugHooks(debug: boolean | ((line: string) => void) = isDebugged()): Hooks[] {
+  if (debug === false) return [];
+  const print = debug === true ? logLine : debug;
+  let printer: Promise<(event: AgentEvent) => void> | undefined;
+  return [
+    {
+      async onEvent(event) {
+        printer ??= import("./debug.ts").then(({ debugPrinter }) => debugPrinter(print));
+        (await printer)(event);
+      },
+    },
+  ];
+}
+
+function isDebugged(): boolean {
+  return !["", "0", "false"].includes(environment("MILLRACE_DEBUG") ?? "");
+}
+
+function logLine(line: string): void {
+  console.error(line);
+}
+
 const hookNames = new Map<string, string>();
 
 /** `tool-call-start` → `onToolCallStart`. */
-function hookName(type: string): string {
+export function hookName(type: string): string {
   let name = hookNames.get(type);
   if (!name) {
     name = `on${type.replace(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase())}`;

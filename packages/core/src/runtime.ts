@@ -2,7 +2,10 @@
 
 interface Runtime {
   setImmediate?: (callback: () => void) => unknown;
-  process?: { getBuiltinModule?: (name: string) => { AsyncLocalStorage?: { snapshot(): Bound } } | undefined };
+  process?: {
+    env?: Record<string, string | undefined>;
+    getBuiltinModule?: (name: string) => { AsyncLocalStorage?: { snapshot(): Bound } } | undefined;
+  };
 }
 
 /** Calls a function in the async context in which the binding was made. */
@@ -26,6 +29,15 @@ const storage = runtime.process?.getBuiltinModule?.("node:async_hooks")?.AsyncLo
  */
 export function bindContext(): Bound {
   return storage ? storage.snapshot() : (callback) => callback();
+}
+
+/** An environment variable; undefined also where there are none, or where reading them is not allowed. */
+export function environment(name: string): string | undefined {
+  try {
+    return runtime.process?.env?.[name];
+  } catch {
+    return undefined;
+  }
 }
 
 /** The longest delay that a timer can hold. */
