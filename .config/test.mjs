@@ -23,7 +23,7 @@ const steps = [
   ["types of the code in the docs", "node .config/check-docs-code.mjs"],
   ["tests", `${vitest} --reporter=default --reporter=json --outputFile.json=${report}`],
   ["build", "tsdown --config .config/tsdown.config.ts"],
-  ["size", "size-limit"],
+  ["size", "node .config/check-size.mjs"],
   ["packages as they are published", "node .config/check-packages.mjs"],
   // Without the source condition: what runs here is the build, as it does for a user.
   ...examples.map((name) => step(`example ${name}`, `node examples/${name}/main.ts`)),
