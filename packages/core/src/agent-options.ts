@@ -4,6 +4,22 @@ import type { RunInfo } from "./events.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Message } from "./messages.ts";
 import type { Model, ModelSettings } from "./model.ts";
+import { checkRetryOptions, type RetryOptions } from "./models/retry-options.ts";
+import {
+  anything,
+  type Check,
+  callable,
+  count,
+  countOrNone,
+  fields,
+  flag,
+  list,
+  milliseconds,
+  millisecondsOrNone,
+  number,
+  text,
+  wrong,
+} from "./option-checks.ts";
 import type { Schema } from "./standard-schema.ts";
 import type { Tools } from "./tool.ts";
 import type { Usage } from "./usage.ts";
@@ -69,6 +85,11 @@ export interface AgentOptions {
     /** For the whole run, tools included: it is stopped then. Default: no limit. */
     runMs?: number;
   };
+  /**
+   * Repeats requests that failed, by kind of failure; `{}` takes the defaults. A request that took longer than
+   * `timeouts` allow is repeated too, and a wait before a repetition counts for none of them. Default: false, no retries.
+   */
+  retry?: RetryOptions | false;
   /** Asked before each tool call is executed. What it throws refuses the call. Default: all calls are executed. */
   authorize?: (call: ToolCallRequest, context: TurnContext) => Authorization | Promise<Authorization>;
   /** At most so many model requests in a run. Default: 10. */
@@ -109,24 +130,6 @@ export interface RespondOptions extends Partial<Omit<AgentOptions, "name" | "des
   parent?: NonNullable<RunInfo["parent"]>;
 }
 
-type Check = (value: unknown, at: string) => void;
-
-const anything: Check = () => {};
-const text: Check = (value, at) => {
-  if (typeof value !== "string" || value.trim() === "") throw wrong(at, "a non-empty string", value);
-};
-const count: Check = (value, at) => {
-  if (!Number.isInteger(value) || Number(value) < 1) throw wrong(at, "a whole number from 1", value);
-};
-const countOrNone: Check = (value, at) => {
-  if (!Number.isInteger(value) || Number(value) < 0) throw wrong(at, "a whole number from 0", value);
-};
-const milliseconds: Check = (value, at) => {
-  if (typeof value !== "number" || !(value > 0)) throw wrong(at, "milliseconds above 0", value);
-};
-const millisecondsOrNone: Check = (value, at) => {
-  if (typeof value !== "number" || !(value >= 0)) throw wrong(at, "milliseconds from 0", value);
-};
 const amount: Check = (value, at) => {
   if (typeof value !== "number" || !(value >= 0)) throw wrong(at, "USD from 0", value);
 };
@@ -134,22 +137,10 @@ const pricing: Check = (value, at) => {
   if (typeof value !== "object" && typeof value !== "function")
     throw wrong(at, "prices by model, or a function", value);
 };
-const flag: Check = (value, at) => {
-  if (typeof value !== "boolean") throw wrong(at, "true or false", value);
-};
-const callable: Check = (value, at) => {
-  if (typeof value !== "function") throw wrong(at, "a function", value);
-};
-const list: Check = (value, at) => {
-  if (!Array.isArray(value)) throw wrong(at, "a list", value);
-};
 const model: Check = (value, at) => {
   if (typeof value === "function") return;
   if (typeof value === "object" && value !== null && "stream" in value && typeof value.stream === "function") return;
   throw wrong(at, 'a model such as openai("…"), or a function that gives one', value);
-};
-const number: Check = (value, at) => {
-  if (typeof value !== "number" || !Number.isFinite(value)) throw wrong(at, "a number", value);
 };
 const toolChoice: Check = (value, at) => {
   if (value === "auto" || value === "none" || value === "required") return;
@@ -174,17 +165,10 @@ const textOrFunction: Check = (value, at) => {
 const signal: Check = (value, at) => {
   if (typeof value !== "object" || value === null || !("aborted" in value)) throw wrong(at, "an AbortSignal", value);
 };
-const fields =
-  (checks: Record<string, Check>): Check =>
-  (value, at) => {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrong(at, "an object", value);
-    for (const [key, entry] of Object.entries(value)) {
-      const path = at ? `${at}.${key}` : key;
-      const check = Object.hasOwn(checks, key) ? checks[key] : undefined;
-      if (!check) throw new ConfigError(path, `no such option; known are ${Object.keys(checks).join(", ")}`);
-      if (entry !== undefined) check(entry, path);
-    }
-  };
+
+const retryOrNone: Check = (value, at) => {
+  if (value !== false) checkRetryOptions(value, at);
+};
 
 const overridable = {
   model,
@@ -211,6 +195,7 @@ const overridable = {
   authorize: callable,
   maxTurns: count,
   stop: fields({ check: callable, everyMs: milliseconds, graceMs: millisecondsOrNone }),
+  retry: retryOrNone,
   hooks,
   debug: flagOrFunction,
   budget: fields({
@@ -243,15 +228,4 @@ export const checkRespondOptions: Check = (options) => {
 function requireField(options: unknown, key: string): void {
   const value: unknown = Object(options)[key];
   if (value === undefined) throw new ConfigError(key, "is required");
-}
-
-/** Says of what came only its kind: it may be a secret. */
-function wrong(at: string, expected: string, got: unknown): ConfigError {
-  const shown = typeof got === "number" || typeof got === "boolean" || got === "" ? JSON.stringify(got) : kindOf(got);
-  return new ConfigError(at, `expected ${expected}, got ${shown}`);
-}
-
-function kindOf(value: unknown): string {
-  if (value === null) return "null";
-  return Array.isArray(value) ? "a list" : `a value of type ${typeof value}`;
 }

@@ -19,15 +19,6 @@ describe("Gate", () => {
     await expect(gate.wait(Promise.resolve(1))).rejects.toBe("first");
   });
 
-  it("cuts only the present wait when it is interrupted", async () => {
-    const gate = new Gate();
-    gate.interrupt("nobody waits");
-    const waiting = gate.wait(never);
-    gate.interrupt("now");
-    await expect(waiting).rejects.toBe("now");
-    expect(await gate.wait(Promise.resolve(1))).toBe(1);
-  });
-
   it("ignores what a promise that was not waited for any longer comes to", async () => {
     const gate = new Gate();
     let fail = (_: Error): void => {};

@@ -12,11 +12,6 @@ export class Gate {
     this.#reject?.(this.#error.thrown);
   }
 
-  /** Makes the present wait, if there is one, reject with `error`; later ones are not affected. */
-  interrupt(error: unknown): void {
-    this.#reject?.(error);
-  }
-
   /** The outcome of `promise`, unless the gate is closed first; then its later outcome is ignored. */
   wait<T>(promise: PromiseLike<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {

@@ -55,10 +55,9 @@ export async function* loop(run: RunState, input: readonly Message[]): AsyncGene
       try {
         let breath = Date.now();
         for (;;) {
-          const step = await request.next();
-          const at = Date.now();
-          request.arrived(at);
+          const step = await request.next(answer.hasBegun);
           if (step.done) break;
+          const at = Date.now();
           const event = step.value;
           const out = answer.take(event, at);
           if (out) yield out;

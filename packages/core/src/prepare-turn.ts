@@ -1,7 +1,8 @@
 import type { TurnContext } from "./agent-options.ts";
 import { estimateTokens } from "./history.ts";
 import type { JsonSchema, Model, ModelRequest, ModelSettings, ToolDefinition } from "./model.ts";
-import type { RunState } from "./run-state.ts";
+import { timeout } from "./models/timeout.ts";
+import type { RunOptions, RunState } from "./run-state.ts";
 import { enabledTools, type Tool } from "./tool.ts";
 
 /** What one turn is made of. */
@@ -34,7 +35,15 @@ export async function prepareTurn(run: RunState): Promise<Turn> {
   let tokens =
     Math.ceil(system.length / 4) + definitions.reduce((sum, { parameters }) => sum + schemaTokens(parameters), 0);
   for (const message of messages) tokens += estimateTokens(message);
-  return { model: await ask(model), tools, request, tokens };
+  return { model: await withLimits(await ask(model), run.options), tools, request, tokens };
+}
+
+/** The model with the agent's timeouts, and around them its retries: a request that took too long is repeated. */
+async function withLimits(model: Model, { timeouts, retry: policies }: RunOptions): Promise<Model> {
+  const limited = timeout(model, timeouts);
+  if (!policies) return limited;
+  const { retry } = await import("./models/retry.ts");
+  return retry(limited, policies);
 }
 
 /** A demanded tool call is demanded once: the model must be free to answer when it has the result. */

@@ -66,11 +66,6 @@ export class RunControl {
     return this.#gate.wait(promise);
   }
 
-  /** Makes the present wait reject with `error`, without stopping the run. */
-  interrupt(error: unknown): void {
-    this.#gate.interrupt(error);
-  }
-
   /** Throws {@link RunCut} if the run was stopped. */
   check(): void {
     if (this.stopped) throw new RunCut(this.stopped.reason);

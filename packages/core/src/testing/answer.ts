@@ -1,8 +1,8 @@
+import { sleep } from "../abortable.ts";
 import { MessageBuilder } from "../message-builder.ts";
 import type { Json, JsonObject } from "../messages.ts";
 import type { FinishReason, ModelEvent } from "../model.ts";
 import { noUsage, type Usage } from "../usage.ts";
-import { sleep } from "./pacing.ts";
 
 /** A tool call that a scripted model asks for. */
 export interface ScriptedToolCall {

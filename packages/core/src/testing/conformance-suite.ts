@@ -1,9 +1,9 @@
+import { isModelError } from "../is-model-error.ts";
 import type { AssistantMessage, AssistantPart, Message, ProviderData } from "../messages.ts";
 import { textOf, toolCallsOf } from "../messages.ts";
 import type { ModelRequest } from "../model.ts";
 import type { ConformanceError, ConformanceOptions, ConformanceStream, Wire, WireReply } from "./conformance.ts";
 import { drain, finishOf, hold, holdError, holdReason, holdSame, readAll } from "./held-answer.ts";
-import { isModelError } from "./is-model-error.ts";
 import { ListenerCount } from "./listener-count.ts";
 import { inTime, moment } from "./pacing.ts";
 

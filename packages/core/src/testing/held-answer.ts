@@ -1,8 +1,8 @@
 import type { ModelErrorKind } from "../errors.ts";
+import { isModelError } from "../is-model-error.ts";
 import type { Model, ModelEvent, ModelFinish, ModelRequest } from "../model.ts";
 import { checkModelEvents } from "./check-model-events.ts";
 import { firstDifference } from "./first-difference.ts";
-import { isModelError } from "./is-model-error.ts";
 
 /** What came of one request. */
 export interface Answer {

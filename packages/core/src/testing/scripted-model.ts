@@ -1,7 +1,7 @@
+import { abortable } from "../abortable.ts";
 import { type Message, textOf, toolCallsOf } from "../messages.ts";
 import type { Model, ModelRequest } from "../model.ts";
 import { answerEvents, paced, type ScriptedAnswer } from "./answer.ts";
-import { abortable } from "./pacing.ts";
 
 /** What a scripted model does at one request: an answer, its text, or a function that makes one from the request. */
 export type ScriptedStep =

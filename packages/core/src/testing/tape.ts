@@ -1,8 +1,8 @@
+import { sleep } from "../abortable.ts";
 import { errorMessage, MillraceError, ModelError, type ModelErrorFacts } from "../errors.ts";
+import { isModelError } from "../is-model-error.ts";
 import type { Model, ModelEvent, ModelRequest } from "../model.ts";
 import { firstDifference } from "./first-difference.ts";
-import { isModelError } from "./is-model-error.ts";
-import { sleep } from "./pacing.ts";
 
 /** What a failed request threw, as plain data. */
 export interface TapedError {
