@@ -1,6 +1,7 @@
 import type { ToolCallRequest, TurnContext } from "./agent-options.ts";
 import { errorMessage, ToolCallError } from "./errors.ts";
 import type { AgentEvent } from "./events.ts";
+import { copyOf } from "./freeze.ts";
 import { Gate } from "./gate.ts";
 import { merge } from "./merge.ts";
 import { type ContentPart, isContent, isContentPart, type ToolCallPart, type ToolMessage } from "./messages.ts";
@@ -104,6 +105,8 @@ async function* invoke(
         if (value.event.type === "final") run.addSubAgent(value.event);
         yield { type: "sub-agent", callId, agent: value.agent.name, event: value.event };
       } else {
+        // A tool that goes on yielding when it was cut is left here; its `finally` runs.
+        cut.check();
         yield { type: "tool-progress", callId, name, progress: value };
       }
     }
@@ -171,7 +174,7 @@ async function checkedArgs(tool: Tool, call: ToolCallPart): Promise<unknown> {
     );
   }
   // Copied: the message that asks for the call is frozen, and a tool may do with its arguments what it likes.
-  return validArgs(tool, structuredClone(call.args));
+  return validArgs(tool, copyOf(call.args));
 }
 
 async function validArgs(tool: Tool, args: unknown): Promise<unknown> {

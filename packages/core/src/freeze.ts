@@ -9,3 +9,12 @@ export function deepFreeze<T>(value: T): T {
   }
   return value;
 }
+
+/** A copy of a JSON value that may be changed. Several times as quick as `structuredClone`, which knows far more. */
+export function copyOf(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(copyOf);
+  const copy: Record<string, unknown> = {};
+  for (const key in value) copy[key] = copyOf(Reflect.get(value, key));
+  return copy;
+}

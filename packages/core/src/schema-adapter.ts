@@ -116,8 +116,7 @@ async function jsonSchemaValidator(schema: ValidatorSchema, option: string): Pro
         path: pathOf(error.instanceLocation),
         message: error.error,
       }));
-      // A copy: the call in the history is frozen, and a tool may do with its arguments what it likes.
-      return valid ? { ok: true, value: structuredClone(value) } : { ok: false, issues };
+      return valid ? { ok: true, value } : { ok: false, issues };
     } catch (cause) {
       throw new ConfigError(option, `not a usable JSON Schema: ${errorMessage(cause)}`, { cause });
     }
