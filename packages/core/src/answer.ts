@@ -186,7 +186,7 @@ export class Answer {
   /** What the answer cost: as told by the provider, else estimated. */
   usage(): Usage {
     const told = this.finish?.usage ?? this.#told;
-    if (this.finish && (this.finish.usage.inputTokens || this.finish.usage.outputTokens)) return this.finish.usage;
+    if (this.finish && isTold(this.finish.usage)) return this.finish.usage;
     const arrived = this.#texts.reduce((sum, part) => sum + (part?.text.length ?? 0), 0);
     const asked = [...this.#calls.values()].reduce((sum, json) => sum + json.text.length, 0);
     return {
@@ -209,4 +209,9 @@ export class Answer {
     json.text += event.delta;
     return json;
   }
+}
+
+/** Zeros say that the provider told nothing, unless they are said to be no estimate. */
+function isTold({ inputTokens, outputTokens, estimated }: Usage): boolean {
+  return inputTokens > 0 || outputTokens > 0 || estimated === false;
 }

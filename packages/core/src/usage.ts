@@ -10,7 +10,10 @@ export interface Usage {
   readonly cacheWriteTokens: number;
   /** Of the output: spent on reasoning. */
   readonly reasoningTokens: number;
-  /** True where a provider did not tell (a cut stream) and the missing part was estimated. */
+  /**
+   * True where a provider did not tell (a cut stream) and the missing part was estimated. False says of zeros that they
+   * are what was spent: by an answer from a cache.
+   */
   readonly estimated?: boolean;
 }
 

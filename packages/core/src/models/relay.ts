@@ -1,27 +1,23 @@
 import type { ModelEvent, ModelRetry, ModelSwitch } from "../model.ts";
 
-/** Opens a stream; may wait before. */
-export type Opening = () => AsyncIterable<ModelEvent> | Promise<AsyncIterable<ModelEvent>>;
-
-/** What follows a stream that failed: an event that says so, and the stream that takes its place. */
-export interface Relief {
-  readonly event: ModelRetry | ModelSwitch;
-  readonly open: Opening;
+/** How a stream begins: with an event that says why, if there is one. */
+export interface Start {
+  readonly event?: ModelRetry | ModelSwitch;
+  /** Opens the stream; may wait before. */
+  readonly open: () => AsyncIterable<ModelEvent> | Promise<AsyncIterable<ModelEvent>>;
 }
 
+/** Told what went wrong, and whether something of the answer had arrived. Throws where nothing follows. */
+export type Relieve = (error: unknown, hasBegun: boolean) => Start;
+
 /**
- * A stream whose failure is not its end: `relieve` says what follows, or throws. A failure after `finish` is thrown as
- * it is: a complete answer is never asked for again. Nothing is opened before the first `next()`.
+ * A stream whose failure is not its end: `relieve` says what takes its place. A failure after `finish` is thrown as it
+ * is: a complete answer is never asked for again. Nothing is opened before the first `next()`.
  *
  * Written by hand where a generator would do: this is in the path of every event, which it only passes on.
- *
- * @param relieve told what went wrong, and whether something of the answer had arrived
  */
-export function relay(
-  open: Opening,
-  relieve: (error: unknown, hasBegun: boolean) => Relief,
-): AsyncIterable<ModelEvent> {
-  return new Relay(open, relieve);
+export function relay(start: Start, relieve: Relieve): AsyncIterable<ModelEvent> {
+  return new Relay(start, relieve);
 }
 
 type Step = IteratorResult<ModelEvent, undefined>;
@@ -29,16 +25,16 @@ type Step = IteratorResult<ModelEvent, undefined>;
 const over: Step = { done: true, value: undefined };
 
 class Relay implements AsyncIterableIterator<ModelEvent, undefined> {
-  readonly #relieve: (error: unknown, hasBegun: boolean) => Relief;
-  /** What to open at the next `next()`. */
-  #open: Opening | undefined;
+  readonly #relieve: Relieve;
+  /** What begins at the next `next()`; none while a stream is open. */
+  #start: Start | undefined;
   #events: AsyncIterator<ModelEvent> | undefined;
   #hasBegun = false;
   #isFinished = false;
   #isLeft = false;
 
-  constructor(open: Opening, relieve: (error: unknown, hasBegun: boolean) => Relief) {
-    this.#open = open;
+  constructor(start: Start, relieve: Relieve) {
+    this.#start = start;
     this.#relieve = relieve;
   }
 
@@ -53,19 +49,22 @@ class Relay implements AsyncIterableIterator<ModelEvent, undefined> {
   async return(): Promise<Step> {
     const events = this.#events;
     this.#isLeft = true;
-    this.#end();
+    this.#events = undefined;
+    this.#start = undefined;
     await events?.return?.();
     return over;
   }
 
   async #begin(): Promise<Step> {
-    const open = this.#open;
+    const { event, open } = this.#start ?? {};
     if (!open) return over;
-    this.#open = undefined;
+    this.#start = event && { open };
+    if (event) return { done: false, value: event };
     try {
       const stream = await open();
       if (this.#isLeft) return over;
       this.#events = stream[Symbol.asyncIterator]();
+      this.#hasBegun = false;
     } catch (error) {
       return this.#fail(error);
     }
@@ -74,7 +73,7 @@ class Relay implements AsyncIterableIterator<ModelEvent, undefined> {
 
   readonly #pass = (step: IteratorResult<ModelEvent>): Step => {
     if (step.done) {
-      this.#end();
+      this.#events = undefined;
       return over;
     }
     this.#hasBegun = true;
@@ -82,18 +81,10 @@ class Relay implements AsyncIterableIterator<ModelEvent, undefined> {
     return step;
   };
 
-  readonly #fail = (error: unknown): Step => {
-    const hasBegun = this.#hasBegun;
-    this.#end();
-    if (this.#isFinished) throw error;
-    const { event, open } = this.#relieve(error, hasBegun);
-    this.#open = open;
-    return { done: false, value: event };
-  };
-
-  #end(): void {
+  readonly #fail = (error: unknown): Step | Promise<Step> => {
     this.#events = undefined;
-    this.#open = undefined;
-    this.#hasBegun = false;
-  }
+    if (this.#isFinished || this.#isLeft) throw error;
+    this.#start = this.#relieve(error, this.#hasBegun);
+    return this.#begin();
+  };
 }

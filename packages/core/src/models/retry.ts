@@ -53,7 +53,7 @@ export function retry(model: Model, options: RetryOptions = {}): Model {
       const failures = new Map<PolicyName, number>();
       let attempt = 0;
       const open = () => model.stream(request, { signal });
-      return relay(open, (error, hasBegun) => {
+      return relay({ open }, (error, hasBegun) => {
         signal.throwIfAborted();
         if (!isModelError(error)) throw error;
         const delayMs = hasBegun && !midStream ? undefined : nextDelay(error, failures, options);
