@@ -106,8 +106,8 @@ export class Run implements AsyncGenerator<AgentEvent, Final, undefined> {
 
   /** The loop is loaded with the first run: a program that only imports the package does not wait for it. */
   async #start(): Promise<Events> {
-    const { loop } = await import("./loop.ts");
-    const events = loop(this.#state, this.#input);
+    loaded ??= await import("./loop.ts");
+    const events = loaded.loop(this.#state, this.#input);
     const { control } = this.#state;
     const end = (): void => {
       control.stop("the run was abandoned", "call");
@@ -124,6 +124,9 @@ export class Run implements AsyncGenerator<AgentEvent, Final, undefined> {
     return { done: true, value: this.final as Final };
   }
 }
+
+/** Kept here: asking the runtime for a loaded module costs more than all else that starts a run. */
+let loaded: typeof import("./loop.ts") | undefined;
 
 /** Reads a run to its end. */
 export async function readToEnd(run: Run): Promise<Final> {
