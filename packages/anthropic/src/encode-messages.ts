@@ -6,7 +6,7 @@ import type {
 } from "@anthropic-ai/sdk/resources/messages";
 import type { AssistantMessage, AssistantPart, Message, ToolCallPart, ToolMessage } from "millrace/provider";
 import { contentBlocks, isBlock, resultBlocks, textBlock, wellFormed } from "./encode-content.ts";
-import { toolId } from "./tool-id.ts";
+import { ToolIds } from "./tool-id.ts";
 import { ownData } from "./wire.ts";
 
 /** A conversation as the Messages API takes it. */
@@ -41,11 +41,18 @@ export function toAnthropicMessages(messages: readonly Message[]): AnthropicHist
     typeof message.content === "string" ? (textBlock(message.content) ?? []) : [],
   );
   const turns: Turn[] = [];
-  const pending = pendingIds(messages);
-  for (const message of messages.slice(leading.length)) addTurn(turns, encodeMessage(message, pending));
+  const context = { pending: pendingIds(messages), ids: new ToolIds() };
+  for (const message of messages.slice(leading.length)) addTurn(turns, encodeMessage(message, context));
   if (turns[0]?.role !== "user") turns.unshift({ role: "user", content: [opening] });
   trimPrefill(turns.at(-1));
   return { ...(system.length > 0 && { system }), messages: turns.map(toParam) };
+}
+
+/** What the encoding of a message needs to know of the others. */
+interface Context {
+  /** Calls of the provider's own tools that must be left out. */
+  readonly pending: ReadonlySet<unknown>;
+  readonly ids: ToolIds;
 }
 
 /** Stands in where a history does not begin with the user. */
@@ -77,7 +84,7 @@ function pendingIds(messages: readonly Message[]): ReadonlySet<unknown> {
   return ids;
 }
 
-function encodeMessage(message: Message, pending: ReadonlySet<unknown>): Turn {
+function encodeMessage(message: Message, context: Context): Turn {
   switch (message.role) {
     case "system": {
       const kept = ownData(message)?.["content"];
@@ -87,9 +94,9 @@ function encodeMessage(message: Message, pending: ReadonlySet<unknown>): Turn {
     case "user":
       return { role: "user", content: contentBlocks(message.content) };
     case "tool":
-      return { role: "user", content: [resultBlock(message)] };
+      return { role: "user", content: [resultBlock(message, context)] };
     case "assistant":
-      return { role: "assistant", content: assistantBlocks(message, pending) };
+      return { role: "assistant", content: assistantBlocks(message, context) };
   }
 }
 
@@ -121,7 +128,7 @@ function trimPrefill(turn: Turn | undefined): void {
   }
 }
 
-function resultBlock(message: ToolMessage): ToolResultBlockParam {
+function resultBlock(message: ToolMessage, { ids }: Context): ToolResultBlockParam {
   const { content, isError } = message;
   const blocks = typeof content === "string" ? wellFormed(content) : resultBlocks(content);
   // White space alone counts as nothing.
@@ -129,16 +136,16 @@ function resultBlock(message: ToolMessage): ToolResultBlockParam {
   return {
     ...ownData(message),
     type: "tool_result",
-    tool_use_id: toolId(message.callId),
+    tool_use_id: ids.of(message.callId),
     // An error must say something; a result may be empty.
     ...(!empty ? { content: blocks } : isError ? { content: "The tool failed without a message." } : {}),
     ...(isError && { is_error: true }),
   };
 }
 
-function assistantBlocks(message: AssistantMessage, pending: ReadonlySet<unknown>): ContentBlockParam[] {
+function assistantBlocks(message: AssistantMessage, { pending, ids }: Context): ContentBlockParam[] {
   const answered = message.content.filter((part) => part.type !== "provider-tool" || !pending.has(part.callId));
-  const blocks = answered.map(assistantBlock).filter((block) => block !== undefined);
+  const blocks = answered.map((part) => assistantBlock(part, ids)).filter((block) => block !== undefined);
   // A message must not end in thinking: one that was cut while the model thought has nothing to say.
   while (isThinking(blocks.at(-1))) blocks.pop();
   return blocks;
@@ -148,7 +155,7 @@ function isThinking(block: ContentBlockParam | undefined): boolean {
   return block?.type === "thinking" || block?.type === "redacted_thinking";
 }
 
-function assistantBlock(part: AssistantPart): ContentBlockParam | undefined {
+function assistantBlock(part: AssistantPart, ids: ToolIds): ContentBlockParam | undefined {
   const own = ownData(part);
   switch (part.type) {
     case "text": {
@@ -166,7 +173,7 @@ function assistantBlock(part: AssistantPart): ContentBlockParam | undefined {
       // Our own is the provider's explanation; another provider's is what its model said.
       return own ? undefined : textBlock(part.text);
     case "tool-call":
-      return callBlock(part);
+      return callBlock(part, ids);
     case "provider-tool":
       return isBlock(own) ? own : undefined;
     case "source":
@@ -177,6 +184,6 @@ function assistantBlock(part: AssistantPart): ContentBlockParam | undefined {
   }
 }
 
-function callBlock(part: ToolCallPart): ContentBlockParam {
-  return { ...ownData(part), type: "tool_use", id: toolId(part.callId), name: part.name, input: part.args };
+function callBlock(part: ToolCallPart, ids: ToolIds): ContentBlockParam {
+  return { ...ownData(part), type: "tool_use", id: ids.begin(part.callId), name: part.name, input: part.args };
 }
