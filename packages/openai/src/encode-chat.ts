@@ -131,7 +131,12 @@ function nameOf(message: Message, dialect: ChatDialect): { name?: string } {
 }
 
 function userContent(content: string | readonly ContentPart[]): string | ChatCompletionContentPart[] {
-  return typeof content === "string" ? content : content.map(encodePart);
+  return typeof content === "string" ? content : content.map(encodePart).filter((part) => !isEmptyText(part));
+}
+
+/** A text without a character, which many servers refuse. */
+function isEmptyText(part: ChatCompletionContentPart): boolean {
+  return part.type === "text" && part.text === "";
 }
 
 function encodePart(part: ContentPart): ChatCompletionContentPart {

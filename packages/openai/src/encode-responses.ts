@@ -116,7 +116,12 @@ function inputItems(items: readonly object[]): ResponseInputItem[] {
 }
 
 function userContent(content: string | readonly ContentPart[]): string | ResponseInputContent[] {
-  return typeof content === "string" ? content : content.map(encodePart);
+  return typeof content === "string" ? content : encodeParts(content);
+}
+
+/** Without texts that have no character, which the API refuses. */
+function encodeParts(parts: readonly ContentPart[]): ResponseInputContent[] {
+  return parts.map(encodePart).filter((part) => part.type !== "input_text" || part.text !== "");
 }
 
 function encodePart(part: ContentPart): ResponseInputContent {
@@ -146,7 +151,9 @@ function isInputContent(value: unknown): value is ResponseInputContent {
 function toolOutput(message: ToolMessage): string | ResponseInputContent[] {
   if (typeof message.content === "string") return message.content;
   const [only] = message.content;
-  return message.content.length === 1 && only?.type === "text" ? only.text : message.content.map(encodePart);
+  if (message.content.length === 1 && only?.type === "text") return only.text;
+  const parts = encodeParts(message.content);
+  return parts.length > 0 ? parts : "";
 }
 
 /** The items of one answer, in their order. */
