@@ -1,4 +1,5 @@
 import { parse } from "partial-json";
+import { maxDepth } from "./parse-args.ts";
 
 /**
  * Reads the beginning of a JSON text: what has arrived, unfinished strings kept. Gives `undefined` while there is
@@ -6,12 +7,27 @@ import { parse } from "partial-json";
  */
 export function parseLenient(text: string): unknown {
   // partial-json assigns keys, and assigning this one would replace the object's prototype.
-  if (unescaped(text).includes("__proto__")) return undefined;
+  if (unescaped(text).includes("__proto__") || isTooDeep(text)) return undefined;
   try {
     return parse(text);
   } catch {
     return undefined;
   }
+}
+
+/** Whether it nests deeper than arguments may: reading that would take a stack overflow, again and again. */
+function isTooDeep(text: string): boolean {
+  let depth = 0;
+  let isString = false;
+  for (let at = 0; at < text.length && depth <= maxDepth; at++) {
+    const character = text[at];
+    if (isString && character === "\\") at++;
+    else if (character === '"') isString = !isString;
+    else if (isString) continue;
+    else if (character === "{" || character === "[") depth++;
+    else if (character === "}" || character === "]") depth--;
+  }
+  return depth > maxDepth;
 }
 
 /** The text with its ASCII escapes resolved, in which a key could hide. */

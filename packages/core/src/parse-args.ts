@@ -2,7 +2,7 @@ import type { JsonObject } from "./messages.ts";
 import type { ParsedArgs } from "./model.ts";
 
 /** How deep arguments may nest: far beyond any sane tool, far below what overflows a stack that walks them. */
-const maxDepth = 200;
+export const maxDepth = 200;
 
 /**
  * Reads the arguments of a finished tool call. Models send nothing at all where a tool has no parameters; anything
