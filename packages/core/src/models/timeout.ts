@@ -33,9 +33,11 @@ export function timeout(model: Model, options: TimeoutOptions = {}): Model {
   return { provider, id, stream: (request, { signal }) => new TimedStream(model, request, signal, limits) };
 }
 
+const over: Step = { done: true, value: undefined };
+
 type Limits = { readonly [option in "firstEventMs" | "idleMs" | "requestMs"]: number };
 
-/** One request: timed only while it is waited for, cut at once, closed whatever happens. */
+/** One request of one reader: timed only while it is waited for, cut at once, closed whatever happens. */
 class TimedStream implements AsyncIterableIterator<ModelEvent, undefined> {
   readonly #model: Model;
   readonly #request: ModelRequest;
@@ -45,7 +47,11 @@ class TimedStream implements AsyncIterableIterator<ModelEvent, undefined> {
   #events: AsyncIterator<ModelEvent> | undefined;
   #isOver = false;
   #isFinished = false;
-  #reject: ((error: unknown) => void) | undefined;
+  /** A cut that came while nobody waited: the next wait is told. */
+  #late: { readonly error: unknown } | undefined;
+  /** Of the present wait, or of the last one. */
+  #resolve: (step: Step) => void = () => {};
+  #reject: (error: unknown) => void = () => {};
   #clearTimer = (): void => {};
   #hasEvents = false;
   #isWaiting = false;
@@ -68,14 +74,15 @@ class TimedStream implements AsyncIterableIterator<ModelEvent, undefined> {
 
   next(): Promise<Step> {
     return new Promise((resolve, reject) => {
-      if (this.#isOver) return resolve({ done: true, value: undefined });
+      if (this.#isOver) return this.#late ? reject(this.#takeLate()) : resolve(over);
       this.#isWaiting = true;
       this.#waitingSince = Date.now() + this.#pauseMs;
       this.#pauseMs = 0;
+      this.#resolve = resolve;
       this.#reject = reject;
       try {
         const events = this.#events ?? this.#open();
-        events.next().then((step) => resolve(this.#take(step)), this.#fail);
+        events.next().then(this.#take, this.#fail);
       } catch (error) {
         this.#fail(error);
       }
@@ -90,7 +97,7 @@ class TimedStream implements AsyncIterableIterator<ModelEvent, undefined> {
       if (!this.#isFinished) this.#controller.abort(new DOMException("The request was left", "AbortError"));
       this.#release();
     }
-    return Promise.resolve({ done: true, value: undefined });
+    return Promise.resolve(over);
   }
 
   #open(): AsyncIterator<ModelEvent> {
@@ -101,15 +108,15 @@ class TimedStream implements AsyncIterableIterator<ModelEvent, undefined> {
     return this.#events;
   }
 
-  #take(step: IteratorResult<ModelEvent>): Step {
-    if (this.#isOver) return { done: true, value: undefined };
+  readonly #take = (step: IteratorResult<ModelEvent>): void => {
     this.#isWaiting = false;
-    if (step.done) {
+    if (step.done || this.#isOver) {
       this.#close();
-      return { done: true, value: undefined };
+      this.#resolve(over);
+      return;
     }
     const { value } = step;
-    this.#waitedMs += Date.now() - this.#waitingSince;
+    if (this.#limits.requestMs < Number.POSITIVE_INFINITY) this.#waitedMs += Date.now() - this.#waitingSince;
     if (value.type === "retry" || value.type === "model-switched") {
       this.#hasEvents = false;
       this.#waitedMs = 0;
@@ -124,13 +131,14 @@ class TimedStream implements AsyncIterableIterator<ModelEvent, undefined> {
       this.#isFinished = true;
       this.#clearTimer();
     }
-    return step;
-  }
+    this.#resolve(step);
+  };
 
   readonly #abort = (): void => this.#cut(this.#signal.reason);
 
   /** Ends the present wait and the request. */
   #cut(error: unknown): void {
+    if (!this.#isWaiting) this.#late = { error };
     this.#fail(error);
     this.#controller.abort(error);
     this.#release();
@@ -138,8 +146,14 @@ class TimedStream implements AsyncIterableIterator<ModelEvent, undefined> {
 
   readonly #fail = (error: unknown): void => {
     this.#close();
-    this.#reject?.(error);
+    this.#reject(error);
   };
+
+  #takeLate(): unknown {
+    const late = this.#late;
+    this.#late = undefined;
+    return late?.error;
+  }
 
   #release(): void {
     (async () => this.#events?.return?.())().catch(() => {});
