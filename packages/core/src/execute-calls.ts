@@ -105,9 +105,9 @@ async function* invoke(
         if (value.event.type === "final") run.addSubAgent(value.event);
         yield { type: "sub-agent", callId, agent: value.agent.name, event: value.event };
       } else {
-        // A tool that goes on yielding when it was cut is left here; its `finally` runs.
-        cut.check();
         yield { type: "tool-progress", callId, name, progress: value };
+        // A tool that was cut is not asked for more; its `finally` runs.
+        cut.check();
       }
     }
   } finally {

@@ -15,8 +15,8 @@ describe("parseArgs", () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (value) => {
         const text = JSON.stringify(value);
-        const sane = !text.includes("__proto__");
-        expect(parseArgs(text)).toEqual(sane ? { args: JSON.parse(text) } : { args: {}, invalidArgs: text });
+        fc.pre(!text.includes("__proto__"));
+        expect(parseArgs(text)).toEqual({ args: JSON.parse(text) });
       }),
     );
   });
