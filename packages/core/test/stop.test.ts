@@ -1,8 +1,10 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { Agent } from "../src/agent.ts";
 import type { AgentOptions, RespondOptions } from "../src/agent-options.ts";
+import { ModelError } from "../src/errors.ts";
 import type { AgentEvent, EventOf, Final } from "../src/events.ts";
 import type { Message } from "../src/messages.ts";
+import { fallback, throttle } from "../src/models.ts";
 import type { Run } from "../src/run.ts";
 import { checkEvents, scriptedModel } from "../src/testing.ts";
 import { tool } from "../src/tool.ts";
@@ -14,7 +16,7 @@ beforeAll(async () => {
   const look = tool({ name: "look", description: "Looks", execute: () => "seen" });
   const model = scriptedModel([{ toolCalls: [{ name: "look" }] }, "Seen."]);
   const budget = { pricing: { scripted: { input: 1, output: 1 } } };
-  await new Agent({ name: "a", model, tools: [look], budget }).sendMessage("Go.", ids);
+  await new Agent({ name: "a", model, tools: [look], budget, retry: {} }).sendMessage("Go.", ids);
 });
 beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] }));
 afterEach(() => {
@@ -268,6 +270,52 @@ describe("a stop while the model works", () => {
   ])("does not wait for the question %s", async (_, question) => {
     const { hooked, final } = await ending(options({ ...question, stop: { check: new StopFlag(3000).check } }));
     expect(final.turns).toBe(1);
+    expect(hooked).toEqual([byCheck, stoppedFinal]);
+  });
+});
+
+describe("a stop in a model wrapper", () => {
+  const busy = () => new ModelError("p: busy", { kind: "rate-limit", provider: "p" });
+
+  it("ends the wait before a repetition; no further request is sent, and what had arrived stays void", async () => {
+    const usage = { inputTokens: 30, outputTokens: 4 };
+    const model = scriptedModel([
+      { text: "One two", error: busy() },
+      { error: busy() },
+      { text: "Never asked", usage },
+    ]);
+    const { final, events, hooked } = await ending(
+      options({
+        model,
+        retry: { initialDelayMs: 10_000, jitter: "none" },
+        stop: { check: new StopFlag(15_000).check, everyMs: 5000 },
+      }),
+    );
+    expect(events.filter(({ type }) => type === "retry")).toHaveLength(2);
+    expect(final.durationMs).toBe(15_000);
+    expect(model.requests).toHaveLength(2);
+    expect(final).toMatchObject({ output: "", usage: { outputTokens: 2, estimated: true } });
+    expect(shape(final.history.messages)).toEqual(["user text"]);
+    expect(hooked).toEqual([byCheck, stoppedFinal]);
+  });
+
+  it("ends the wait in a throttle's queue, and the place in it is free again", async () => {
+    const model = throttle(scriptedModel(["One.", "Two.", "Three."]), { requestsPerMinute: 1 });
+    const agent = options({ model });
+    expect((await ending(agent)).final.output).toBe("One.");
+    const stopped = await ending(agent, { stop: { check: new StopFlag(3000).check } });
+    expect(stopped.final).toMatchObject({ stopReason: "stopped", durationMs: 3000 });
+    expect(stopped.hooked).toEqual([byCheck, stoppedFinal]);
+    expect((await ending(agent)).final.output).toBe("Two.");
+  });
+
+  it("does not ask the next model of a fallback", async () => {
+    const next = scriptedModel(["Never asked"]);
+    const silent = { ...silentModel, stream: silentModel.stream };
+    const { hooked } = await ending(
+      options({ model: fallback([silent, next]), stop: { check: new StopFlag(3000).check } }),
+    );
+    expect(next.requests).toHaveLength(0);
     expect(hooked).toEqual([byCheck, stoppedFinal]);
   });
 });
