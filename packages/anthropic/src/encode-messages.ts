@@ -77,6 +77,7 @@ function pendingIds(messages: readonly Message[]): ReadonlySet<unknown> {
       if (part.type === "provider-tool" && String(ownData(part)?.["type"]).endsWith("tool_use")) ids.add(part.callId);
     }
   }
+  if (ids.size === 0) return ids;
   for (const message of messages) {
     if (message.role !== "assistant") continue;
     for (const part of message.content) ids.delete(ownData(part)?.["tool_use_id"]);

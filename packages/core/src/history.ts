@@ -1,3 +1,4 @@
+import { argsJson } from "./args-json.ts";
 import { ConfigError } from "./errors.ts";
 import type { AssistantPart, ContentPart, Input, Message, ToolCallPart, ToolMessage } from "./messages.ts";
 import { isContentPart, textOf, toolCallsOf } from "./messages.ts";
@@ -154,7 +155,7 @@ function partTokens(part: Exclude<Message["content"], string>[number]): number {
     case "refusal":
       return part.text.length / 4;
     case "tool-call":
-      return (part.name.length + JSON.stringify(part.args).length) / 4;
+      return (part.name.length + argsJson(part).length) / 4;
     case "provider-tool":
       return (JSON.stringify(part.input ?? "").length + JSON.stringify(part.output ?? "").length) / 4;
     case "image":

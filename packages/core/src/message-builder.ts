@@ -1,5 +1,6 @@
+import { keepArgsJson } from "./args-json.ts";
 import { newId } from "./ids.ts";
-import type { AssistantMessage, AssistantPart, JsonObject, ProviderData } from "./messages.ts";
+import type { AssistantMessage, AssistantPart, JsonObject, ProviderData, ToolCallPart } from "./messages.ts";
 import type {
   FinishReason,
   ModelFinish,
@@ -163,7 +164,10 @@ function toPart(draft: Draft): AssistantPart | undefined {
   if (draft.type === "whole") return draft.part;
   const providerData = draft.providerData && { providerData: draft.providerData };
   if (draft.type === "tool-call") {
-    return { type: "tool-call", callId: draft.callId, name: draft.name, ...parseArgs(draft.json), ...providerData };
+    const { callId, name, json } = draft;
+    const part: ToolCallPart = { type: "tool-call", callId, name, ...parseArgs(json), ...providerData };
+    if (json.trim() !== "" && part.invalidArgs === undefined) keepArgsJson(part, json);
+    return part;
   }
   if (draft.text === "" && !providerData && draft.type !== "refusal") return undefined;
   return { type: draft.type, text: draft.text, ...providerData };

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { argsJson } from "./args-json.ts";
 export * from "./decode-response.ts";
 export * from "./errors.ts";
 export { newId } from "./ids.ts";

@@ -1,15 +1,16 @@
-import type {
-  AssistantMessage,
-  ContentPart,
-  FilePart,
-  JsonObject,
-  Message,
-  ModelRequest,
-  OutputFormat,
-  ReasoningPart,
-  ToolCallPart,
-  ToolDefinition,
-  ToolMessage,
+import {
+  type AssistantMessage,
+  argsJson,
+  type ContentPart,
+  type FilePart,
+  type JsonObject,
+  type Message,
+  type ModelRequest,
+  type OutputFormat,
+  type ReasoningPart,
+  type ToolCallPart,
+  type ToolDefinition,
+  type ToolMessage,
 } from "millrace/provider";
 import type {
   ChatCompletionAssistantMessageParam,
@@ -259,7 +260,7 @@ function encodeCall(part: ToolCallPart, ids: CallIds, dialect: ChatDialect): Cha
   return {
     id: ids.begin(part.callId, own !== undefined),
     type: "function",
-    function: { name: part.name, arguments: part.invalidArgs === undefined ? JSON.stringify(part.args) : "{}" },
+    function: { name: part.name, arguments: part.invalidArgs === undefined ? argsJson(part) : "{}" },
     ...(own?.extra_content !== undefined && { extra_content: own.extra_content }),
   };
 }

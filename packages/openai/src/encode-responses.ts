@@ -1,18 +1,19 @@
-import type {
-  AssistantMessage,
-  ContentPart,
-  FilePart,
-  Json,
-  JsonObject,
-  Message,
-  ModelRequest,
-  OutputFormat,
-  ReasoningPart,
-  RefusalPart,
-  TextPart,
-  ToolCallPart,
-  ToolDefinition,
-  ToolMessage,
+import {
+  type AssistantMessage,
+  argsJson,
+  type ContentPart,
+  type FilePart,
+  type Json,
+  type JsonObject,
+  type Message,
+  type ModelRequest,
+  type OutputFormat,
+  type ReasoningPart,
+  type RefusalPart,
+  type TextPart,
+  type ToolCallPart,
+  type ToolDefinition,
+  type ToolMessage,
 } from "millrace/provider";
 import type {
   FunctionTool,
@@ -231,7 +232,7 @@ function encodeCall(part: ToolCallPart, ids: CallIds, kept: JsonObject | undefin
     ...(kept && without(kept, "provider")),
     call_id: ids.begin(part.callId),
     name: part.name,
-    arguments: part.invalidArgs === undefined ? JSON.stringify(part.args) : "{}",
+    arguments: part.invalidArgs === undefined ? argsJson(part) : "{}",
   };
 }
 

@@ -40,5 +40,7 @@ export function ownData(
 
 /** An object without some of its fields. */
 export function without(object: JsonObject, ...fields: readonly string[]): JsonObject {
-  return Object.fromEntries(Object.entries(object).filter(([field]) => !fields.includes(field)));
+  const rest: { [field: string]: Json } = {};
+  for (const [field, value] of Object.entries(object)) if (!fields.includes(field)) rest[field] = value;
+  return rest;
 }
