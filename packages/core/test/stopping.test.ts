@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Agent } from "../src/agent.ts";
 import type { AgentOptions } from "../src/agent-options.ts";
 import type { AgentEvent } from "../src/events.ts";
+import type { Model } from "../src/model.ts";
 import { checkEvents, scriptedModel } from "../src/testing.ts";
 import { tool } from "../src/tool.ts";
 import { answering, httpModel, ids, type Loopback, serve, tick, until } from "./loopback.ts";
@@ -15,6 +16,23 @@ const wait = tool({
     new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true })),
 });
 const deaf = tool({ name: "deaf", description: "Never ends", execute: () => new Promise(() => {}) });
+
+/** A model that says one word and then neither speaks nor listens. */
+const deafModel: Model = {
+  provider: "own",
+  id: "deaf",
+  async *stream() {
+    yield { type: "text-delta", text: "One", part: 0 };
+    await new Promise(() => {});
+  },
+};
+
+/** One that is an iterator and nothing more. */
+const bareModel: Model = {
+  provider: "own",
+  id: "bare",
+  stream: () => ({ [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}) }) }),
+};
 
 let silent: Loopback;
 let talking: Loopback;
@@ -35,6 +53,8 @@ describe("an abort", () => {
     "before the server answers": { model: () => httpModel(silent.url), at: 20 },
     "while the model speaks": { model: () => httpModel(talking.url), at: 20 },
     "at the first word": { model: () => httpModel(talking.url), at: "text-delta" },
+    "of a model that does not listen": { model: () => deafModel, at: "text-delta" },
+    "of a model that is a bare iterator": { model: () => bareModel, at: 10 },
     "while a tool works": { model: () => calls("wait"), at: 10 },
     "while a tool works that does not listen": { model: () => calls("deaf", "look"), at: 10 },
     "when a tool begins": { model: () => calls("look", "wait"), at: "tool-call-start" },
