@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Agent } from "./agent.ts";
+import { ModelError } from "./errors.ts";
 import type { AgentEvent, Final } from "./events.ts";
 import type { Message } from "./messages.ts";
 import {
@@ -156,6 +157,22 @@ describe("reduceRun", () => {
     const all = event({ type: "model-switched", seq: 7, from: "a", to: "b", discardFrom: 2 });
     expect(view([...events, all]).messages.length).toBe(1);
     expect(view([...events, event({ type: "retry", seq: 7, attempt: 1, delayMs: 0 })]).messages.length).toBe(2);
+  });
+
+  it("shows a run whose requests broke in their midst as its history tells it", async () => {
+    const error = new ModelError("busy", { kind: "overloaded", provider: "own" });
+    const broken = {
+      text: "Half of it",
+      reasoning: "Hm, well",
+      toolCalls: [{ name: "look", args: { at: "x" } }],
+      error,
+    };
+    const model = scriptedModel([broken, broken, { toolCalls: [{ name: "look", args: { at: "x" } }] }, broken, "Done"]);
+    const agent = new Agent({ name: "a", model, tools: [look], retry: { initialDelayMs: 0 } });
+    const run = agent.respond("?", ids);
+    const events = await eventsOf(run);
+    expect(events.filter(({ type }) => type === "retry").length).toBe(3);
+    expect(told(view(events).messages)).toEqual(told(showHistory(run.final?.history.messages ?? []).messages));
   });
 
   it("takes the whole message for more than its deltas", () => {

@@ -107,6 +107,11 @@ const runs: Record<string, () => Run> = {
     const error = new ModelError("no", { kind: "auth", provider: "own", status: 401 });
     return new Agent({ name: "a", model: scriptedModel([{ text: "Half", error }]) }).respond("?", ids);
   },
+  "a repeated request": () => {
+    const error = new ModelError("busy", { kind: "overloaded", provider: "own" });
+    const model = scriptedModel([{ text: "Half", error }, "Whole"]);
+    return new Agent({ name: "a", model, retry: { initialDelayMs: 0 } }).respond("?", ids);
+  },
   "any error": () => new Agent({ name: "a", model: scriptedModel([{ error: new TypeError("no") }]) }).respond("?", ids),
 };
 
