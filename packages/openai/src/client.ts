@@ -1,4 +1,4 @@
-import { ConfigError, isMillraceError, type ModelErrorKind, toModelError } from "millrace/provider";
+import { ConfigError, errorMessage, isMillraceError, type ModelErrorKind, toModelError } from "millrace/provider";
 import OpenAI, {
   APIConnectionError,
   APIConnectionTimeoutError,
@@ -95,7 +95,11 @@ export function requestError(error: unknown, provider: string, secret: string | 
     return toModelError({ provider, status, headers, body, kind: dialectKind(status, body) });
   }
   // What else the client throws is about credentials: an apiKey function that failed, a header that is missing.
-  return toModelError({ provider, kind: error instanceof OpenAIError ? "auth" : "invalid-request", cause: error });
+  const kind = error instanceof OpenAIError ? "auth" : "invalid-request";
+  const said = errorMessage(error);
+  const message = String(masked(said, secret));
+  // Fetch quotes a key that no header can hold: then without the cause, too.
+  return toModelError({ provider, kind, message, ...(message === said && { cause: error }) });
 }
 
 /** What the status does not say: xAI refuses a key with 400, Perplexity names a full context in words of its own. */
