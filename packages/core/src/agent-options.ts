@@ -1,4 +1,5 @@
 import type { BudgetOptions } from "./budget.ts";
+import type { ContextOptions } from "./context/context-options.ts";
 import { ConfigError } from "./errors.ts";
 import type { RunInfo } from "./events.ts";
 import type { Hooks } from "./hooks.ts";
@@ -17,6 +18,7 @@ import {
   milliseconds,
   millisecondsOrNone,
   number,
+  oneOf,
   text,
   wrong,
 } from "./option-checks.ts";
@@ -90,6 +92,8 @@ export interface AgentOptions {
    * `timeouts` allow is repeated too, and a wait before a repetition counts for none of them. Default: false, no retries.
    */
   retry?: RetryOptions | false;
+  /** Holds every request within a number of tokens. Default: the whole history is sent. */
+  context?: ContextOptions;
   /** Asked before each tool call is executed. What it throws refuses the call. Default: all calls are executed. */
   authorize?: (call: ToolCallRequest, context: TurnContext) => Authorization | Promise<Authorization>;
   /** At most so many model requests in a run. Default: 10. */
@@ -162,12 +166,38 @@ const flagOrFunction: Check = (value, at) => {
 const textOrFunction: Check = (value, at) => {
   if (typeof value !== "string" && typeof value !== "function") throw wrong(at, "a string or a function", value);
 };
+const words: Check = (value, at) => {
+  if (typeof value !== "string") throw wrong(at, "a string", value);
+};
+const counter: Check = (value, at) => {
+  if (typeof value === "object" && value !== null && "count" in value) callable(value.count, `${at}.count`);
+  else oneOf("simple", "accurate")(value, at);
+};
+const dropping: Check = (value, at) => {
+  if (typeof value !== "function") oneOf("oldest", "summary")(value, at);
+};
 const signal: Check = (value, at) => {
   if (typeof value !== "object" || value === null || !("aborted" in value)) throw wrong(at, "an AbortSignal", value);
 };
 
 const retryOrNone: Check = (value, at) => {
   if (value !== false) checkRetryOptions(value, at);
+};
+
+const contextFields = fields({
+  maxTokens: count,
+  count: counter,
+  maxMessageTokens: count,
+  maxMessages: count,
+  drop: dropping,
+  keepToolCalls: flag,
+  overflowPrompt: words,
+  droppedPrompt: words,
+  summaryModel: model,
+});
+const context: Check = (value, at) => {
+  contextFields(value, at);
+  requireField(value, "maxTokens", at);
 };
 
 const overridable = {
@@ -192,6 +222,7 @@ const overridable = {
   }),
   toolExecution: fields({ parallel: flag, maxConcurrency: count, timeoutMs: milliseconds }),
   timeouts: fields({ firstEventMs: milliseconds, idleMs: milliseconds, requestMs: milliseconds, runMs: milliseconds }),
+  context,
   authorize: callable,
   maxTurns: count,
   stop: fields({ check: callable, everyMs: milliseconds, graceMs: millisecondsOrNone }),
@@ -225,7 +256,7 @@ export const checkRespondOptions: Check = (options) => {
   for (const key of ["userId", "chatId"]) requireField(options, key);
 };
 
-function requireField(options: unknown, key: string): void {
+function requireField(options: unknown, key: string, at = ""): void {
   const value: unknown = Object(options)[key];
-  if (value === undefined) throw new ConfigError(key, "is required");
+  if (value === undefined) throw new ConfigError(at ? `${at}.${key}` : key, "is required");
 }

@@ -139,7 +139,7 @@ function override(agent: RunOptions, call: RespondOptions): RunOptions {
     signal,
     ...rest
   } = withoutUndefined(call);
-  const { settings, toolExecution, timeouts, stop } = rest;
+  const { settings, toolExecution, timeouts, stop, context } = rest;
   return {
     ...agent,
     ...rest,
@@ -149,6 +149,7 @@ function override(agent: RunOptions, call: RespondOptions): RunOptions {
     ...(toolExecution && { toolExecution: { ...agent.toolExecution, ...toolExecution } }),
     ...(timeouts && { timeouts: { ...agent.timeouts, ...timeouts } }),
     ...(stop && { stop: { ...agent.stop, ...stop } }),
+    ...(context && { context: { ...agent.context, ...context } }),
     deps,
     signal,
   };

@@ -8,6 +8,7 @@ export type { AgentOptions, Authorization, RespondOptions, ToolCallRequest, Turn
 export { type Broadcast, broadcast } from "./broadcast.ts";
 export type { Chat, ChatOptions, ChatRespondOptions, ChatStore } from "./chat.ts";
 export { file, fillTemplate, image, text, toBase64 } from "./content.ts";
+export type { ContextOptions, ContextStrategy, StrategyContext, TokenCounter } from "./context/context-options.ts";
 export * from "./errors.ts";
 export type * from "./events.ts";
 export { finalOf } from "./final-of.ts";

@@ -1,5 +1,6 @@
 import { Answer } from "./answer.ts";
 import type { Budget } from "./budget.ts";
+import type { ContextOptions } from "./context/context-options.ts";
 import { errorMessage, MillraceError } from "./errors.ts";
 import type { AgentEvent, Final, ModelName } from "./events.ts";
 import { executeCalls } from "./execute-calls.ts";
@@ -39,7 +40,8 @@ export async function* loop(run: RunState, input: readonly Message[]): AsyncGene
         break;
       }
       run.turn++;
-      const turn = await run.control.wait(prepareTurn(run));
+      let turn = await run.control.wait(prepareTurn(run));
+      if (run.options.context) turn = yield* fitTurn(run, turn, run.options.context);
       const reserved = await run.control.wait(reserve(run, turn));
       if (reserved?.exceeded) yield run.stamp(reserved.exceeded);
       if (reserved?.stop) {
@@ -74,12 +76,19 @@ export async function* loop(run: RunState, input: readonly Message[]): AsyncGene
             breath = Date.now();
           }
         }
+      } catch (error) {
+        if (answer.hasBegun || !run.fitter?.overflowed(error)) throw error;
+        answer = undefined;
+        await run.settle();
+        run.turn--;
+        continue;
       } finally {
-        request.close(answer.finish !== undefined);
+        request.close(answer?.finish !== undefined);
       }
       const finish = answer.complete();
       const usage = answer.usage();
       run.spend(usage, answer.model);
+      run.fitter?.learn(usage);
       const { openCalls } = answer;
       answer = undefined;
       if (finish.message.content.length > 0) yield run.add(finish.message);
@@ -135,6 +144,15 @@ export async function* loop(run: RunState, input: readonly Message[]): AsyncGene
 }
 
 /** Sets aside what the turn's request may cost. */
+/** Holds a turn's request within the limits of the context; what it takes is loaded by those who have such limits. */
+async function* fitTurn(run: RunState, turn: Turn, options: ContextOptions): AsyncGenerator<AgentEvent, Turn> {
+  if (!run.fitter) {
+    const { ContextFitter } = await run.control.wait(import("./context/context-fitter.ts"));
+    run.fitter = new ContextFitter(run, options);
+  }
+  return yield* run.fitter.fit(turn);
+}
+
 async function reserve(run: RunState, { model, request, tokens }: Turn): ReturnType<Budget["reserve"]> {
   return run.budget
     ? run.budget.reserve(nameOf(model), request, tokens, run.usage)

@@ -39,7 +39,7 @@ export async function prepareTurn(run: RunState): Promise<Turn> {
 }
 
 /** The model with the agent's timeouts, and around them its retries: a request that took too long is repeated. */
-async function withLimits(model: Model, { timeouts, retry: policies }: RunOptions): Promise<Model> {
+export async function withLimits(model: Model, { timeouts, retry: policies }: RunOptions): Promise<Model> {
   const limited = timeout(model, timeouts);
   if (!policies) return limited;
   const { retry } = await import("./models/retry.ts");

@@ -1,5 +1,6 @@
 import type { AgentOptions, RespondOptions, TurnContext } from "./agent-options.ts";
 import type { Budget } from "./budget.ts";
+import type { ContextFitter } from "./context/context-fitter.ts";
 import { ConfigError, errorJson } from "./errors.ts";
 import type { AgentEvent, Final, MessageAdded, ModelName, RunInfo, StopReason } from "./events.ts";
 import { deepFreeze } from "./freeze.ts";
@@ -54,6 +55,8 @@ export class RunState {
   turn = 0;
   usage: Usage = noUsage;
   final: Final | undefined;
+  /** Loaded by the first turn of a run with limits on its context. */
+  fitter: ContextFitter | undefined;
   /** How often a structured answer was asked for again. */
   outputAttempts = 0;
   /** Aborted by a stop. Given to questions; tools and requests have signals of their own. */
