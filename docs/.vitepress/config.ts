@@ -61,7 +61,7 @@ export default defineConfig({
           text: "Models",
           items: pages("guide/providers", "guide/openai", "guide/anthropic", "guide/writing-a-provider"),
         },
-        { text: "Background", items: pages("design", "coming-from-agentools") },
+        { text: "Background", items: pages("design", "coming-from-agentools", "coming-from-asyncagentic") },
       ],
     },
     socialLinks: [{ icon: "github", link: "https://github.com/millrace-sdk/millrace" }],
