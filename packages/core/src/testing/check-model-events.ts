@@ -5,10 +5,12 @@ import { firstDifference } from "./first-difference.ts";
 
 /**
  * What makes the events of one answer break the contract of a model, one sentence each. It holds that there is exactly
- * one `finish` and that it is last, and that the deltas add up to its message.
+ * one `finish` and that it is last, and that the deltas add up to its message: those since the last repetition, where a
+ * wrapper has said that there was one.
  */
-export function checkModelEvents(events: readonly ModelEvent[]): string[] {
-  const finishes = events.filter((event) => event.type === "finish");
+export function checkModelEvents(given: readonly ModelEvent[]): string[] {
+  const events = given.slice(1 + given.findLastIndex(({ type }) => type === "retry" || type === "model-switched"));
+  const finishes = given.filter((event) => event.type === "finish");
   const [finish] = finishes;
   if (!finish || finishes.length > 1) return [`expected exactly one finish event, got ${finishes.length}`];
   const problems: string[] = [];
