@@ -86,8 +86,9 @@ function checkText({ events }: Outcome, final: Final): string[] {
 /** All that the model told is counted; `estimated` says that it did not tell all. */
 function checkUsage({ cut, watch, events }: Outcome, { usage }: Final): string[] {
   const { streams } = watch;
-  // A cut that comes while a finish is on its way may be faster than it.
-  const isDoubtful = cut?.isWaiting === true && streams.at(-1)?.finished !== undefined;
+  // A cut that comes while a finish or a failure is on its way may be faster than it.
+  const last = streams.at(-1);
+  const isDoubtful = cut?.isWaiting === true && (last?.finished !== undefined || last?.failed === true);
   const certain = isDoubtful ? streams.slice(0, -1) : streams;
   const told = certain.reduce((sum, { finished = noUsage }) => addUsage(sum, finished), noUsage);
   if (usage.inputTokens < told.inputTokens || usage.outputTokens < told.outputTokens) {
