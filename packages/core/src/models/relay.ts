@@ -1,10 +1,10 @@
 import type { ModelEvent, ModelRetry, ModelSwitch } from "../model.ts";
 
-/** How a stream begins: with an event that says why, if there is one. */
+/** How a stream begins: with an event that says why, and a wait, if there are any. */
 export interface Start {
   readonly event?: ModelRetry | ModelSwitch;
-  /** Opens the stream; may wait before. */
-  readonly open: () => AsyncIterable<ModelEvent> | Promise<AsyncIterable<ModelEvent>>;
+  readonly wait?: () => Promise<void>;
+  readonly open: () => AsyncIterable<ModelEvent>;
 }
 
 /** Told what went wrong, and whether something of the answer had arrived. Throws where nothing follows. */
@@ -55,15 +55,17 @@ class Relay implements AsyncIterableIterator<ModelEvent, undefined> {
     return over;
   }
 
+  /** Without a wait, the request is on its way when this returns. */
   async #begin(): Promise<Step> {
-    const { event, open } = this.#start ?? {};
-    if (!open) return over;
-    this.#start = event && { open };
+    const start = this.#start;
+    if (!start) return over;
+    const { event, ...rest } = start;
+    this.#start = event && rest;
     if (event) return { done: false, value: event };
     try {
-      const stream = await open();
+      if (start.wait) await start.wait();
       if (this.#isLeft) return over;
-      this.#events = stream[Symbol.asyncIterator]();
+      this.#events = start.open()[Symbol.asyncIterator]();
       this.#hasBegun = false;
     } catch (error) {
       return this.#fail(error);

@@ -59,13 +59,7 @@ export function retry(model: Model, options: RetryOptions = {}): Model {
         const delayMs = hasBegun && !midStream ? undefined : nextDelay(error, failures, options);
         if (delayMs === undefined) throw attempt === 0 ? error : tried(error, attempt + 1);
         attempt++;
-        return {
-          event: { type: "retry", attempt, error, delayMs },
-          open: async () => {
-            await sleep(delayMs, signal);
-            return open();
-          },
-        };
+        return { event: { type: "retry", attempt, error, delayMs }, wait: () => sleep(delayMs, signal), open };
       });
     },
   };
