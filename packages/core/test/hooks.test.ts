@@ -4,6 +4,8 @@ import type { AgentOptions, RespondOptions } from "../src/agent-options.ts";
 import { ModelError } from "../src/errors.ts";
 import type { AgentEvent, RunInfo } from "../src/events.ts";
 import type { Hooks } from "../src/hooks.ts";
+import type { Message } from "../src/messages.ts";
+import { fallback } from "../src/models.ts";
 import { scriptedModel } from "../src/testing.ts";
 import { tool } from "../src/tool.ts";
 
@@ -20,6 +22,13 @@ const fail = tool({
 const calling = (name: string) => scriptedModel([{ toolCalls: [{ name }] }, "Done."]);
 const pricing = { scripted: { input: 1, output: 1 } };
 
+const busy = new ModelError("p: busy", { kind: "overloaded", provider: "p" });
+const long: readonly Message[] = Array.from({ length: 40 }, (_, index) =>
+  index % 2 === 0
+    ? { role: "user", content: "A question that is not short." }
+    : { role: "assistant", content: [{ type: "text", text: "Nor is its answer." }] },
+);
+
 /** What a developer wants to be told, the hook that tells it, and a run in which it happens. */
 const occasions: [string, keyof Hooks, Partial<AgentOptions>, Partial<RespondOptions>?][] = [
   ["a run begins", "onRunStart", {}],
@@ -33,6 +42,18 @@ const occasions: [string, keyof Hooks, Partial<AgentOptions>, Partial<RespondOpt
   ["the model asks for a tool that there is not", "onToolError", { model: calling("nothing") }],
   ["the turn cap is reached", "onMaxTurnsReached", { model: calling("look"), maxTurns: 1 }],
   ["the budget is spent", "onBudgetExceeded", { budget: { pricing, maxUsd: 0 } }],
+  ["what would be sent is too long", "onContextOverflow", { context: { maxTokens: 200 } }, { history: long }],
+  ["messages are left out", "onMessagesDropped", { context: { maxTokens: 200 } }, { history: long }],
+  [
+    "a request is repeated",
+    "onRetry",
+    { model: scriptedModel([{ error: busy }, "Ok."]), retry: { initialDelayMs: 0 } },
+  ],
+  [
+    "another model takes over",
+    "onModelSwitched",
+    { model: fallback([scriptedModel([{ error: busy }]), scriptedModel(["Ok."])]) },
+  ],
   ["someone stops the run, by a check", "onStopped", { stop: { check: () => true } }],
   ["someone stops the run, by a signal", "onStopped", {}, { signal: AbortSignal.abort("no") }],
   ["the final answer", "onFinal", {}],
