@@ -16,7 +16,10 @@ beforeAll(async () => {
   const look = tool({ name: "look", description: "Looks", execute: () => "seen" });
   const model = scriptedModel([{ toolCalls: [{ name: "look" }] }, "Seen."]);
   const budget = { pricing: { scripted: { input: 1, output: 1 } } };
-  await new Agent({ name: "a", model, tools: [look], budget, retry: {} }).sendMessage("Go.", ids);
+  await new Agent({ name: "a", model, tools: [look], budget, retry: {}, context: { maxTokens: 9000 } }).sendMessage(
+    "Go.",
+    ids,
+  );
 });
 beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] }));
 afterEach(() => {
@@ -270,6 +273,24 @@ describe("a stop while the model works", () => {
   ])("does not wait for the question %s", async (_, question) => {
     const { hooked, final } = await ending(options({ ...question, stop: { check: new StopFlag(3000).check } }));
     expect(final.turns).toBe(1);
+    expect(hooked).toEqual([byCheck, stoppedFinal]);
+  });
+});
+
+describe("a stop while the context is summarised", () => {
+  it("does not wait for the summary", async () => {
+    const model = scriptedModel(["Never asked"]);
+    const said = "A sentence that is said again and again, and takes some room. ".repeat(4);
+    const history: Message[] = Array.from({ length: 20 }, (_, index) =>
+      index % 2 === 0
+        ? { role: "user", content: said }
+        : { role: "assistant", content: [{ type: "text", text: said }] },
+    );
+    const context = { maxTokens: 400, drop: "summary", summaryModel: silentModel } as const;
+    const stop = { check: new StopFlag(3000).check };
+    const { final, hooked } = await ending(options({ model, context, stop }), { history });
+    expect(final).toMatchObject({ stopReason: "stopped", durationMs: 3000, output: "" });
+    expect(model.requests).toHaveLength(0);
     expect(hooked).toEqual([byCheck, stoppedFinal]);
   });
 });
