@@ -137,7 +137,7 @@ function logLine(line: string): void {
 const hookNames = new Map<string, string>();
 
 /** `tool-call-start` → `onToolCallStart`. */
-export function hookName(type: string): string {
+function hookName(type: string): string {
   let name = hookNames.get(type);
   if (!name) {
     name = `on${type.replace(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase())}`;
