@@ -7,7 +7,7 @@ import { after } from "../runtime.ts";
 export interface TimeoutOptions {
   /** Until the first event of a request. Default: 600,000 (ten minutes). */
   firstEventMs?: number;
-  /** Between two events of a request. Default: 300,000. */
+  /** Between two events of a request; what only keeps its connection alive is none. Default: 300,000. */
   idleMs?: number;
   /** For one whole request. Default: no limit. */
   requestMs?: number;
