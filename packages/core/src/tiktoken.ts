@@ -20,7 +20,7 @@ export function countTokens(text: string, model = ""): number {
   let from = 0;
   // The encoder's time grows with the square of a word's length. What a word this long costs does not change by much
   // where it is parted.
-  for (const { index, 0: run } of text.matchAll(/\S{500}|\s{500}/gu)) {
+  for (const { index, 0: run } of text.matchAll(/\S{100}|\s{100}/gu)) {
     const to = index + run.length;
     tokens += encoding.encode(text.slice(from, to), [], []).length;
     from = to;

@@ -77,8 +77,9 @@ export class ContextFitter {
     let plan = this.#plan(given, tally);
     const overflow = this.#overflow(frame + plan.wholeTokens, plan.longest, limit, corrected);
     if (overflow) yield this.#run.stamp(overflow);
+    this.#run.control.check();
     let fitted: Fitted = { messages: plan.messages, dropped: [] };
-    const isOver = plan.tokens > room.tokens || plan.count > room.messages;
+    const isOver = plan.exceeds(room.tokens, room.messages);
     if (isOver || plan.longest > 0) {
       if (isOver && this.#options.maxMessageTokens === undefined) {
         plan = this.#plan(given, tally, { maxResultTokens: Math.floor(limit / 2) });
@@ -96,8 +97,8 @@ export class ContextFitter {
     const messages = withUserFirst(fitted.messages);
     const request = { ...turn.request, messages };
     const tokens = tally.around(request) + sumOf(messages, tally);
-    // An estimate that was corrected upwards is no reason to give up, a limit that cannot be kept is.
-    if (isOver && tokens > maxTokens) throw tooSmall(maxTokens, tokens, frame);
+    // A limit that cannot be kept is a reason to give up, one that was only corrected or learned is none.
+    if (isOver && tokens > Math.max(maxTokens, limit)) throw tooSmall(maxTokens, tokens, frame);
     this.#sent = { model, tokens };
     return { ...turn, request, tokens: corrected(tokens) };
   }
@@ -170,7 +171,7 @@ export class ContextFitter {
     const prompts =
       noteTokens(overflowPrompt, droppedPrompt) <= room.tokens / 2 ? { overflowPrompt, droppedPrompt } : {};
     const free = room.tokens - noteTokens(prompts.overflowPrompt ?? "", prompts.droppedPrompt ?? "");
-    const isOver = given.tokens > free || given.count > room.messages;
+    const isOver = given.exceeds(free, room.messages);
 
     let plan = given;
     if (isOver && typeof drop === "function") {

@@ -101,6 +101,11 @@ export class ContextPlan {
     return this.#units.flatMap(({ items }) => items);
   }
 
+  /** Whether it must be cut to so many tokens, or can be cut towards so many messages. */
+  exceeds(tokens: number, messages: number): boolean {
+    return this.tokens > tokens || (this.count > messages && this.#loose.length > 0);
+  }
+
   /** The messages that go when the `count` oldest units go that may. */
   dropped(count: number): Message[] {
     return this.#loose.slice(0, count).flatMap(({ items }) => items.map(({ message }) => message));

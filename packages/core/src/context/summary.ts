@@ -138,6 +138,7 @@ function contentOf(content: string | readonly ContentPart[]): string {
 
 /** One request outside the conversation; a stop cuts it, and what it cost by then is counted. */
 async function ask(run: RunState, model: Model, request: ModelRequest, tally: TokenTally): Promise<string> {
+  run.control.check();
   const open = new OpenRequest(run, model, request);
   let finish: ModelFinish | undefined;
   let told: Partial<Usage> = {};
