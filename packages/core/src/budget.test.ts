@@ -101,6 +101,12 @@ describe("budget", () => {
     );
   });
 
+  test("needs no prices where only tokens and calls are capped", async () => {
+    const { run } = await read(agentWith({ maxToolCalls: 1 }));
+    expect(run.final).toMatchObject({ stopReason: "budget", costUsd: 0 });
+    await expect(agentWith({ maxUsd: 1 }).sendMessage("go", ids)).rejects.toThrow("budget.pricing");
+  });
+
   test("a run that is cut books what it cost and gives back what it had set aside", async () => {
     const ledger = memoryLedger();
     const model = scriptedModel([{ text: "a long answer in many words" }], { delayMs: 1 });

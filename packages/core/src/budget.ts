@@ -25,7 +25,8 @@ export type Pricing = { readonly [model: string]: Price } | ((model: ModelName) 
 
 /** What a run, a chat or a user may spend. */
 export interface BudgetOptions {
-  readonly pricing: Pricing;
+  /** Compulsory with `maxUsd`. Default: no costs are counted. */
+  readonly pricing?: Pricing;
   /** The cap in USD. Default: none, costs are only counted. */
   readonly maxUsd?: number;
   /** Of `maxUsd`: held back, so that something is left for what comes after. Default: 0. */
@@ -136,7 +137,8 @@ export class Budget {
   ): Promise<{ exceeded: Exceeded | undefined; stop: boolean }> {
     const counted = this.#countedCap(usage);
     const outputTokens = request.settings.maxOutputTokens ?? assumedOutputTokens;
-    const usd = (tokens * this.#price(model).input + outputTokens * this.#price(model).output) / 1e6;
+    const price = this.#price(model);
+    const usd = (tokens * price.input + outputTokens * price.output) / 1e6;
     let refused: { account: Account; spentUsd: number } | undefined;
     if (!counted?.stop) {
       for (const account of this.#accounts) {
@@ -216,15 +218,22 @@ export class Budget {
   }
 
   #price(model: ModelName): Price {
+    let isCounted = this.#accounts.some(({ limitUsd }) => limitUsd < Number.POSITIVE_INFINITY);
     for (let budget: Budget | undefined = this; budget; budget = budget.#parent) {
-      const price = budget.#options && lookUp(budget.#options.pricing, model);
+      const { pricing } = budget.#options ?? {};
+      const price = pricing && lookUp(pricing, model);
       if (price) return price;
+      isCounted ||= pricing !== undefined;
     }
+    if (!isCounted) return free;
     throw new ConfigError("budget.pricing", `has no price for the model "${model.provider}/${model.id}"; add it`);
   }
 }
 
 const type = "budget-exceeded";
+
+/** Where only tokens and calls are counted. */
+const free: Price = { input: 0, output: 0 };
 
 function accountOf(run: RunInfo, options: BudgetOptions): Account {
   const {
