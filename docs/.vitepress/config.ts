@@ -51,6 +51,7 @@ export default defineConfig({
             "guide/sub-agents",
             "guide/hooks",
             "guide/stopping-and-cuts",
+            "guide/reliability",
             "guide/budgets",
             "guide/errors",
             "guide/testing",

@@ -42,7 +42,7 @@ interface Cooldown {
  * import { anthropic } from "@millrace/anthropic";
  * import { openai } from "@millrace/openai";
  *
- * const model = fallback([retry(openai("gpt-5.4")), anthropic("claude-sonnet-4-6")]);
+ * const model = fallback([retry(openai("gpt-5.4")), anthropic("claude-sonnet-5-5")]);
  * ```
  *
  * Throws, while it streams, what the last model failed with; where there were several, as a `ModelError` with the same
