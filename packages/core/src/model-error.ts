@@ -67,8 +67,37 @@ function readBody(body: unknown): { message?: string; code?: string } {
   };
 }
 
-const overflow =
-  /context.?(length|window|size|limit)|maximum context|(prompt|input|request)( is|:)? too (long|large)|too many (input )?tokens|exceed\w* (the )?(max\w* )?(number of )?(input )?(tokens|context)|maximum number of tokens|input length.*exceed|reduce the length/i;
+/** How servers say that a conversation is too long: hardly any has a code for it. */
+const overflowPhrases: readonly RegExp[] = [
+  // OpenAI, Azure, Anthropic, OpenRouter, vLLM, SGLang, Ollama, llama.cpp, LM Studio, Mistral, DeepSeek, MiniMax …
+  /context.?(length|window|size|limit)|maximum context/i,
+  // Anthropic, Bedrock, vLLM, Fireworks, Ollama
+  /(prompt|input|request)( is|:)? too (long|large)/i,
+  // OpenAI, Bedrock's Nova, Moonshot, Zhipu
+  /(input|prompt) tokens? exceed|exceed\w* model token limit|prompt exceeds max/i,
+  /exceed\w* (the )?(max\w* )?(number of )?(input )?(tokens|context)|maximum number of tokens|input length.*exceed/i,
+  // Gemini, Vertex, GitHub
+  /(input|prompt) token count/i,
+  // Bedrock, Cohere, LM Studio
+  /too many (input )?tokens|\bn_ctx\b/i,
+  // xAI, vLLM, Groq, Cerebras
+  /maximum prompt length|longer than the maximum model length|reduce the length/i,
+  // TGI, Together, Qwen
+  /`inputs` (tokens \+|must have less)|range of input length/i,
+];
+
+/** On a 429, these words speak of tokens in a time. */
+const rateWords = /rate.?limit|per (minute|day|hour)|\b[rt]p[md]\b|too many tokens|wait/i;
+
+/** Whether the conversation does not fit the model. */
+function isOverflow(status: number | undefined, code: string, message: string): boolean {
+  if (/context_length_exceeded|model_max_prompt_tokens_exceeded|string_above_max_length/i.test(code)) return true;
+  // More bytes than a server takes: as with too many tokens, only a shorter conversation helps.
+  if (status === 413) return true;
+  if (status !== undefined && status !== 400 && status !== 422 && status !== 429 && status < 500) return false;
+  if (/rate_?limit|throttl/i.test(code) || (status === 429 && rateWords.test(message))) return false;
+  return overflowPhrases.some((phrase) => phrase.test(message));
+}
 
 const kindsByStatus: { readonly [status: number]: ModelErrorKind } = {
   401: "auth",
@@ -82,19 +111,9 @@ const kindsByStatus: { readonly [status: number]: ModelErrorKind } = {
 
 function kindOf(status: number | undefined, code: string | undefined, message: string): ModelErrorKind {
   const word = code ?? "";
-  if (/context_length_exceeded|model_max_prompt_tokens_exceeded|string_above_max_length/i.test(word))
-    return "context-overflow";
   if (/content_?(filter|policy)|ResponsibleAIPolicyViolation/i.test(`${word} ${status === 400 ? message : ""}`))
     return "content-filter";
-  if (
-    status !== 429 &&
-    (status === undefined || status === 400 || status === 413 || status === 422 || status >= 500) &&
-    overflow.test(message)
-  ) {
-    return "context-overflow";
-  }
-  if (status === 429 && overflow.test(message) && !/rate.?limit|per minute|tpm/i.test(message))
-    return "context-overflow";
+  if (isOverflow(status, word, message)) return "context-overflow";
   const known = status === undefined ? undefined : kindsByStatus[status];
   if (known) return known;
   if (status !== undefined && status >= 500) return "server-error";
