@@ -12,6 +12,8 @@ export interface Decoder {
   event(data: unknown, out: ModelEvent[]): void;
   /** Takes a whole JSON answer: some servers send it although a stream was asked for. */
   body(json: unknown, out: ModelEvent[]): void;
+  /** Names of events that say nothing new (they repeat what came in pieces): these are not even parsed. */
+  readonly skips?: ReadonlySet<string>;
   /** Set once the answer is complete and nothing more needs to be read. */
   readonly done: boolean;
   /**
@@ -59,10 +61,10 @@ export async function* decodeResponse(
         const { done, value } = await read(reader, provider);
         ended = done;
         try {
-          for (const { data } of done ? parser.end() : parser.push(value)) {
+          for (const { event, data } of done ? parser.end() : parser.push(value)) {
             sawDone = data === "[DONE]";
             if (sawDone || decoder.done) break;
-            if (data !== "") decoder.event(parseEvent(data, provider, ended), out);
+            if (data !== "" && !decoder.skips?.has(event)) decoder.event(parseEvent(data, provider, ended), out);
           }
         } finally {
           // What arrived before a fault in the same chunk is given all the same.

@@ -36,6 +36,22 @@ const callTypes: ReadonlySet<string> = new Set([
   "computer_call",
 ]);
 
+/** Events that only repeat what deltas or the items say. */
+const repetitions: ReadonlySet<string> = new Set([
+  "response.created",
+  "response.queued",
+  "response.in_progress",
+  "response.content_part.added",
+  "response.content_part.done",
+  "response.output_text.done",
+  "response.refusal.done",
+  "response.function_call_arguments.done",
+  "response.reasoning_summary_part.added",
+  "response.reasoning_summary_part.done",
+  "response.reasoning_summary_text.done",
+  "response.reasoning_text.done",
+]);
+
 /**
  * Reads one answer of the Responses API, streamed or whole. An item is what `output_item.done` says of it; what its
  * deltas left out is added then. An item that is no message, reasoning or function call becomes a provider-tool part
@@ -46,6 +62,7 @@ const callTypes: ReadonlySet<string> = new Set([
  */
 export class ResponsesDecoder implements Decoder {
   done = false;
+  readonly skips: ReadonlySet<string> = repetitions;
   readonly #provider: string;
   readonly #builder = new MessageBuilder();
   readonly #sources = new Sources(this.#builder);
