@@ -6,6 +6,7 @@ import type { ModelRequest } from "../model.ts";
 import { type Turn, withLimits } from "../prepare-turn.ts";
 import { RunCut } from "../run-control.ts";
 import type { RunState } from "../run-state.ts";
+import { breathMs, nextMacrotask } from "../runtime.ts";
 import type { Usage } from "../usage.ts";
 import { askStrategy } from "./ask-strategy.ts";
 import type { ContextOptions } from "./context-options.ts";
@@ -71,6 +72,7 @@ export class ContextFitter {
     const corrected = (tokens: number): number => Math.ceil(tokens * correction);
     const limit = Math.min(Math.floor(maxTokens / correction), this.#ceiling);
     const given = turn.request.messages;
+    await this.#count(given, tally);
     const frame = tally.around(turn.request) + (startsWithUser(given) ? 0 : tally.message(opening));
     const room = { tokens: limit - frame, messages: maxMessages, request: limit };
 
@@ -81,8 +83,9 @@ export class ContextFitter {
     let fitted: Fitted = { messages: plan.messages, dropped: [] };
     const isOver = plan.exceeds(room.tokens, room.messages);
     if (isOver || plan.longest > 0) {
-      if (isOver && this.#options.maxMessageTokens === undefined) {
-        plan = this.#plan(given, tally, { maxResultTokens: Math.floor(limit / 2) });
+      const half = Math.floor(limit / 2);
+      if (plan.tokens > room.tokens && this.#options.maxMessageTokens === undefined && plan.longestResult > half) {
+        plan = this.#plan(given, tally, { maxResultTokens: half });
       }
       const events: Event[] = [];
       fitted = await this.#cut(turn, plan, room, tally, overflow !== undefined, events);
@@ -124,6 +127,17 @@ export class ContextFitter {
     this.#refused = this.#sent.tokens;
     this.#ceiling = Math.floor(this.#sent.tokens * nextTry);
     return true;
+  }
+
+  /** Counts what is new. The first count of a long history takes a while, in which timers and stops are served. */
+  async #count(messages: readonly Message[], tally: TokenTally): Promise<void> {
+    let breath = Date.now();
+    for (const message of messages) {
+      tally.message(message);
+      if (Date.now() - breath <= breathMs) continue;
+      await this.#run.control.wait(nextMacrotask());
+      breath = Date.now();
+    }
   }
 
   #plan(messages: readonly Message[], tally: TokenTally, more: PlanOptions = {}): ContextPlan {
@@ -187,10 +201,7 @@ export class ContextFitter {
     const left = free - (summary ? tally.message(summary.message) : 0);
     const most = room.messages - (summary ? 1 : 0);
     const units = Math.max(summary?.units ?? 0, plan.cutFor(left, most, Math.max(1, Math.floor(room.request / 8))));
-    const kept = new Set<Message>(plan.items.flatMap(({ message, sent }) => [message, sent]));
-    const dropped = given.items.flatMap(({ message, sent }) => (kept.has(message) || kept.has(sent) ? [] : [message]));
-    const originals = plan === given ? undefined : new Set(given.items.map(({ message }) => message));
-    dropped.push(...plan.dropped(units).filter((message) => !originals || originals.has(message)));
+    const dropped = plan === given ? plan.dropped(units) : leftOut(given, plan, units);
 
     const note = [
       ...(dropped.length > 0 ? [prompts.droppedPrompt] : []),
@@ -258,6 +269,13 @@ export class ContextFitter {
     if (reserved.exceeded) events.push(reserved.exceeded);
     return reserved.stop;
   }
+}
+
+/** What a strategy has left out, and what had to go of its answer. */
+function leftOut(given: ContextPlan, answer: ContextPlan, units: number): Message[] {
+  const gone = new Set(answer.dropped(units));
+  const kept = new Set(answer.items.flatMap(({ message, sent }) => (gone.has(message) ? [] : [message, sent])));
+  return given.items.flatMap(({ message, sent }) => (kept.has(message) || kept.has(sent) ? [] : [message]));
 }
 
 function tooSmall(maxTokens: number, tokens: number, frame: number): ConfigError {

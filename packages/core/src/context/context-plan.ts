@@ -34,6 +34,8 @@ export class ContextPlan {
   readonly wholeTokens: number;
   /** Tokens of the longest message that was cut; 0 where none was. */
   readonly longest: number;
+  /** Tokens of the longest result of a tool. */
+  readonly longestResult: number;
   /** How many messages would be sent, leading system messages apart. */
   readonly count: number;
   /** Leading system messages: they always stay. */
@@ -54,6 +56,7 @@ export class ContextPlan {
     const units: Unit[] = [];
     const { maxMessageTokens = Number.POSITIVE_INFINITY, maxResultTokens = Number.POSITIVE_INFINITY } = options;
     let longest = 0;
+    let longestResult = 0;
     let count = 0;
     let total = this.#headTokens;
     let whole = total;
@@ -69,6 +72,7 @@ export class ContextPlan {
         if (!sent) continue;
         let size = tally.message(sent);
         whole += size;
+        if (message.role === "tool") longestResult = Math.max(longestResult, size);
         const limit = message.role === "tool" ? Math.min(maxMessageTokens, maxResultTokens) : maxMessageTokens;
         // What the model has just said, and will go on from, stays as it is.
         if (size > limit && index !== pins.step) {
@@ -88,6 +92,7 @@ export class ContextPlan {
     this.tokens = total;
     this.wholeTokens = whole;
     this.longest = longest;
+    this.longestResult = longestResult;
     this.count = count;
   }
 
