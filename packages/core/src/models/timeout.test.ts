@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Agent } from "../agent.ts";
 import { ConfigError, ModelError } from "../errors.ts";
@@ -203,6 +204,28 @@ describe("an agent's retry", () => {
     vi.useRealTimers();
     const final = await agent.sendMessage("Hi", { ...ids, retry: { initialDelayMs: 0 } });
     expect(final.output).toBe("Hello");
+    vi.useFakeTimers();
+  });
+
+  it("calls the model in the context of whoever asked, each time", async () => {
+    vi.useRealTimers();
+    const context = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    const broken = new ModelError("broke", { kind: "network", provider: "p" });
+    const inner = scriptedModel([{ error: broken }, { text: "Hel", error: broken }, "Hello"]);
+    const model: Model = {
+      ...inner,
+      async *stream(...given) {
+        seen.push(context.getStore());
+        yield* inner.stream(...given);
+      },
+    };
+    const agent = new Agent({ name: "a", model, retry: { initialDelayMs: 0 } });
+    const run = context.run("asker", () => agent.respond("Hi", ids));
+    await context.run("reader", async () => {
+      for await (const _ of run);
+    });
+    expect(seen).toEqual(["asker", "asker", "asker"]);
     vi.useFakeTimers();
   });
 

@@ -4,6 +4,7 @@ import { type Decoder, decodeResponse } from "../decode-response.ts";
 import { MessageBuilder } from "../message-builder.ts";
 import type { Model, ModelEvent, ModelRequest } from "../model.ts";
 import { toModelError } from "../model-error.ts";
+import { cache, fallback, retry, throttle, timeout } from "../models.ts";
 import { noUsage } from "../usage.ts";
 import { type ConformanceOptions, conformance } from "./conformance.ts";
 
@@ -125,6 +126,14 @@ function suite(wrap: (model: Model) => Model = (model) => model): ReturnType<typ
 
 describe("conformance of a good model", () => {
   for (const { name, run } of suite()) it(name, run);
+});
+
+describe("conformance of a good model in wrappers", () => {
+  const never = { maxRetries: 0 };
+  const policies = { rateLimit: never, overloaded: never, serverError: never, network: never };
+  const wrap = (model: Model): Model =>
+    fallback([retry(timeout(throttle(cache(model, { maxEntries: 1 }), { maxConcurrent: 9 })), policies)]);
+  for (const { name, run } of suite(wrap)) it(name, run);
 });
 
 /** Breaks the model with a change of its events. */
