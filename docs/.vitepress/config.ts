@@ -48,6 +48,7 @@ export default defineConfig({
             "guide/tools",
             "guide/structured-output",
             "guide/chats-and-history",
+            "guide/context",
             "guide/sub-agents",
             "guide/hooks",
             "guide/stopping-and-cuts",
