@@ -159,6 +159,11 @@ export class Budget {
     return { exceeded: counted && this.#tell(counted.exceeded), stop: counted?.stop ?? false };
   }
 
+  /** Takes back that a cap was told: the request that it refused was one that the run can do without. */
+  untell({ by }: Exceeded): void {
+    this.#told.delete(by);
+  }
+
   /** Counts what a request has cost; {@link settle} books it. */
   charge(usage: Usage, model: ModelName): void {
     const usd = costOf(usage, this.#price(model));

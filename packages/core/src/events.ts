@@ -198,9 +198,10 @@ export interface ModelSwitched extends Base {
   readonly discardFrom?: number;
 }
 
-/** What would be sent exceeds the limit, or the provider said so. */
+/** What would be sent exceeds the limit, or the provider said so. Told before the request that is sent instead. */
 export interface ContextOverflow extends Base {
   readonly type: "context-overflow";
+  /** Of the request; of the longest message where only `maxMessageTokens` was passed. */
   readonly tokens: number;
   readonly limit: number;
   readonly by: "estimate" | "provider";
@@ -209,7 +210,9 @@ export interface ContextOverflow extends Base {
 /** The context was cut down for this request; the history keeps everything. */
 export interface MessagesDropped extends Base {
   readonly type: "messages-dropped";
+  /** Left out from now on: those that this run has not told of before. */
   readonly messages: readonly Message[];
+  /** Stands for them and for all that was left out before. */
   readonly summary?: string;
 }
 

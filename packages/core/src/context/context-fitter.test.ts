@@ -554,6 +554,23 @@ describe("summary", () => {
     expect(errors.map(String)).toEqual(["ModelError: down", expect.stringContaining("is empty")]);
   });
 
+  it("counts in the budget, and is left out where that has no room for it", async () => {
+    const pricing = { scripted: { input: 1, output: 10 } };
+    const within = await send("Next?", longChat(40), context, ["Summary.", "Done."], {
+      budget: { pricing, maxUsd: 1 },
+    });
+    const [turn] = of(within.events, "turn-end");
+    expect(of(within.events, "final")[0]?.costUsd).toBeGreaterThan(turn?.costUsd ?? 1);
+    const settings = { maxOutputTokens: 10 };
+    // Enough for the turn, too little for a summary, whose length is not limited.
+    const budget = { pricing, maxUsd: 0.002 };
+    const beyond = await send("Next?", longChat(40), context, ["Done."], { budget, settings });
+    expect(beyond.requests).toHaveLength(1);
+    expect(of(beyond.events, "messages-dropped")[0]).not.toHaveProperty("summary");
+    expect(of(beyond.events, "budget-exceeded")).toEqual([]);
+    expect(of(beyond.events, "final")[0]?.stopReason).toBe("completed");
+  });
+
   it("ends at once with a stop, and what it cost is counted", async () => {
     const model = scriptedModel([{ text: "word ".repeat(100) }], { delayMs: 5 });
     const run = new Agent({ name: "a", model, context }).respond("Next?", { ...ids, history: longChat(40) });
@@ -723,6 +740,20 @@ describe("a run with limits", () => {
         },
       });
     }
+  });
+
+  it("can be cut everywhere after an overflow that the provider reports", async () => {
+    const overflow = (): never => {
+      throw new ModelError("too long", { kind: "context-overflow", provider: "p" });
+    };
+    await cutEverywhere({
+      run: ({ signal, hooks, watch }) =>
+        new Agent({
+          name: "a",
+          model: watch(scriptedModel([overflow, "Done and dusted."])),
+          context: { maxTokens: 10_000 },
+        }).respond("Next?", { ...ids, history: longChat(10), signal, hooks }),
+    });
   });
 
   it("takes other limits for one call", async () => {

@@ -266,7 +266,8 @@ export class ContextFitter {
     const reserved = await control.wait(
       budget.reserve({ provider, id }, request, requestTokens(request, tally), usage),
     );
-    if (reserved.exceeded) events.push(reserved.exceeded);
+    if (reserved.stop && reserved.exceeded) budget.untell(reserved.exceeded);
+    else if (reserved.exceeded) events.push(reserved.exceeded);
     return reserved.stop;
   }
 }
