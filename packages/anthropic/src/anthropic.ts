@@ -1,5 +1,12 @@
 import type { ClientOptions } from "@anthropic-ai/sdk";
-import { ConfigError, decodeResponse, type Model, type ModelRequest } from "millrace/provider";
+import {
+  ConfigError,
+  checkBaseURL,
+  checkFields,
+  decodeResponse,
+  type Model,
+  type ModelRequest,
+} from "millrace/provider";
 import type { CacheOption } from "./cache.ts";
 import { createClient, type MessagesClient, secretOf } from "./client.ts";
 import { AnthropicDecoder } from "./decode.ts";
@@ -32,13 +39,25 @@ export interface AnthropicOptions {
   readonly cache?: CacheOption;
 }
 
+const known = Object.keys({
+  apiKey: "",
+  authToken: "",
+  baseURL: "",
+  headers: "",
+  betas: "",
+  client: "",
+  fetch: "",
+  maxOutputTokens: "",
+  cache: "",
+} satisfies Record<keyof AnthropicOptions, "">);
+
 /**
  * A model of Anthropic's Messages API.
  *
  * Nothing is loaded or sent before the first request; all requests share one client. A missing key is told then, as
  * `ModelError` of kind `auth`.
  *
- * Throws `ConfigError` for an empty model id, and for a `maxOutputTokens` that is no positive integer.
+ * Throws `ConfigError` for an empty model id, and for an option that is not known or cannot work.
  *
  * @example
  * ```ts
@@ -49,11 +68,17 @@ export interface AnthropicOptions {
  * ```
  */
 export function anthropic(modelId: string, options: AnthropicOptions = {}): Model {
+  checkFields(options, "anthropic.options", known);
   const { maxOutputTokens = 32_000, cache = "auto", betas = [] } = options;
-  if (!modelId) throw new ConfigError("modelId", `expected a model's name such as "claude-sonnet-4-6", got none`);
+  if (typeof modelId !== "string" || !modelId)
+    throw new ConfigError(
+      "modelId",
+      `expected a model's name such as "claude-sonnet-4-6", got ${JSON.stringify(modelId)}`,
+    );
   if (!Number.isInteger(maxOutputTokens) || maxOutputTokens < 1) {
     throw new ConfigError("maxOutputTokens", `expected a positive integer, got ${maxOutputTokens}`);
   }
+  checkBaseURL(options.baseURL, "anthropic.options.baseURL");
   const headers = betas.length > 0 ? { "anthropic-beta": betas.join(",") } : {};
   let client: Promise<MessagesClient> | undefined;
 

@@ -226,7 +226,7 @@ describe("files", () => {
     { type: "file", data: "aGk=", mediaType: "audio/mpeg" },
     { type: "image", data: "aGk=", mediaType: "image/tiff" },
     { type: "image", data: "aGk=" },
-    { type: "file" },
+    { type: "file", providerData: { "openai-chat": {} } },
   ] as const)("are refused: %j", (part) => {
     expect(() => source(part)).toThrow(expect.objectContaining({ kind: "unsupported" }));
   });

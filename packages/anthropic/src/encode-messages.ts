@@ -4,7 +4,14 @@ import type {
   TextBlockParam,
   ToolResultBlockParam,
 } from "@anthropic-ai/sdk/resources/messages";
-import type { AssistantMessage, AssistantPart, Message, ToolCallPart, ToolMessage } from "millrace/provider";
+import {
+  type AssistantMessage,
+  type AssistantPart,
+  checkMessages,
+  type Message,
+  type ToolCallPart,
+  type ToolMessage,
+} from "millrace/provider";
 import { contentBlocks, isBlock, resultBlocks, textBlock, wellFormed } from "./encode-content.ts";
 import { ToolIds } from "./tool-id.ts";
 import { ownData } from "./wire.ts";
@@ -32,9 +39,16 @@ interface SystemTurn {
  * follow each other become one user message, results first, together with what the user says next. Parts that only
  * another provider can read (its reasoning, its own tools) are left out; this provider's go back unchanged.
  *
- * Throws `ModelError` of kind `unsupported` for a file that Claude cannot read.
+ * Throws `ConfigError` for what is not a list of our messages, `ModelError` of kind `unsupported` for a file that
+ * Claude cannot read.
  */
 export function toAnthropicMessages(messages: readonly Message[]): AnthropicHistory {
+  checkMessages(messages, "messages");
+  return encodeHistory(messages);
+}
+
+/** The same for messages that are known to be ours. */
+export function encodeHistory(messages: readonly Message[]): AnthropicHistory {
   const firstTurn = messages.findIndex((message) => message.role !== "system");
   const leading = firstTurn < 0 ? messages : messages.slice(0, firstTurn);
   const system = leading.flatMap((message) =>

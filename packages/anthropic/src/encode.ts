@@ -16,7 +16,7 @@ import {
   type ToolDefinition,
 } from "millrace/provider";
 import { type CacheOption, markCache } from "./cache.ts";
-import { openAnswer, toAnthropicMessages } from "./encode-messages.ts";
+import { encodeHistory, openAnswer } from "./encode-messages.ts";
 import { isObject, ownData } from "./wire.ts";
 
 /** What a request needs beyond what the agent asks for. */
@@ -43,7 +43,7 @@ export function encode(request: ModelRequest, options: EncodeOptions): MessageCr
   const thinking = wanted?.type === "enabled" && isUnthought(request.messages) ? undefined : wanted;
   const history = {
     ...(request.tools.length > 0 && { tools: request.tools.map(encodeTool) }),
-    ...toAnthropicMessages([...leading, ...request.messages]),
+    ...encodeHistory([...leading, ...request.messages]),
   };
   markCache(history, options.cache);
   const { tools, output_config, ...provider } = settings.provider ?? {};

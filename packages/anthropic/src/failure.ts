@@ -1,4 +1,4 @@
-import { errorMessage, type ModelError, type ModelErrorKind, toModelError } from "millrace/provider";
+import { errorMessage, type ModelError, type ModelErrorKind, maskSecrets, toModelError } from "millrace/provider";
 import { isObject, wire } from "./wire.ts";
 
 /** Turns what the vendor's client throws into a `ModelError`, without the `secret`. */
@@ -8,7 +8,9 @@ export function toFailure(error: unknown, secret: string | undefined): ModelErro
   if (typeof status !== "number") {
     const kind = connectionFailure(error);
     if (!kind) return toModelError({ provider: wire, kind: "invalid-request", message });
-    return toModelError({ provider: wire, kind, message: causeMessage(error, message, secret), cause: error });
+    const why = causeMessage(error, message, secret);
+    // Fetch quotes a URL with a password in it: then without the cause.
+    return toModelError({ provider: wire, kind, message: why, ...(maskSecrets(why) === why && { cause: error }) });
   }
   return toModelError({
     provider: wire,

@@ -158,6 +158,8 @@ describe("options", () => {
     expect(() => anthropic("claude", { maxOutputTokens: 0.5 })).toThrow(
       "maxOutputTokens: expected a positive integer, got 0.5",
     );
+    expect(() => Reflect.apply(anthropic, undefined, ["claude", { baseUrl: "" }])).toThrow("baseUrl: no such option");
+    expect(() => anthropic("claude", { baseURL: "http://user:pass@a.example" })).toThrow('got "http://…@a.example"');
   });
 });
 

@@ -45,6 +45,7 @@ const wrong: [option: string, value: unknown][] = [
   ["settings.toolChoice", "always"],
   ["settings.toolChoice.name", "x"],
   ["settings.stopSequences", "x"],
+  ["settings.stopSequences[1]", { stopSequences: ["x", 7] }],
   ["settings.reasoning.budgetTokens", 1.5],
   ["settings.maxTokens", 5],
   ["toolExecution.parallel", "yes"],
@@ -86,7 +87,16 @@ describe("agent options", () => {
   }
 
   it("refuses options that are none", () => {
-    for (const options of [undefined, null, "agent", []]) errorOf(() => Reflect.construct(Agent, [options]));
+    for (const options of [undefined, null, "agent", []]) {
+      expect(errorOf(() => Reflect.construct(Agent, [options])).option).toBe("options");
+      expect(errorOf(() => Reflect.apply(tool, undefined, [options])).message).toMatch(/^tool/);
+    }
+  });
+
+  it("says which number came", () => {
+    for (const maxTurns of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(errorOf(() => new Agent({ ...good, maxTurns })).message).toContain(`got ${maxTurns}`);
+    }
   });
 
   it("takes all that is right", () => {

@@ -20,6 +20,7 @@ import {
   number,
   oneOf,
   text,
+  texts,
   wrong,
 } from "./option-checks.ts";
 import type { Schema } from "./standard-schema.ts";
@@ -214,7 +215,7 @@ const overridable = {
     toolChoice,
     parallelToolCalls: flag,
     seed: number,
-    stopSequences: list,
+    stopSequences: texts,
     presencePenalty: number,
     frequencyPenalty: number,
     reasoning: fields({ effort: anything, budgetTokens: countOrNone, summary: anything }),

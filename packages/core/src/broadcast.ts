@@ -19,7 +19,7 @@ interface Reader {
  * behind, the quickest waits for it. The run is left when its last reader leaves. What the run fails with is thrown to
  * every reader.
  *
- * @param options.buffer how far one reader may be ahead of another, in events. Default: 1,000.
+ * @param options `buffer`: how far one reader may be ahead of another, in events. Default: 1,000.
  * @throws {@link ConfigError} for a buffer that holds nothing
  */
 export function broadcast(run: Run, { buffer = 1000 }: { buffer?: number } = {}): Broadcast {

@@ -186,4 +186,19 @@ describe("a chat with a store", () => {
     expect(chat.history.at(-1)).toMatchObject({ role: "assistant" });
     expect(checkHistory(chat.history)).toEqual([]);
   });
+
+  it("refuses options that cannot work, naming them", () => {
+    const { agent } = agentOf([]);
+    const wrong: [option: string, options: unknown][] = [
+      ["options", undefined],
+      ["userId", { chatId: "c" }],
+      ["chatId", { userId: "u", chatId: 7 }],
+      ["history", { ...ids, history: "Hi" }],
+      ["store.load", { ...ids, store: {} }],
+      ["messages", { ...ids, messages: [] }],
+    ];
+    for (const [option, options] of wrong) {
+      expect(() => Reflect.apply(agent.chat, agent, [options])).toThrow(expect.objectContaining({ option }));
+    }
+  });
 });

@@ -4,6 +4,7 @@ import type { Final } from "./events.ts";
 import { checkMessages } from "./history.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Input, Message } from "./messages.ts";
+import { type Check, callable, fields, list, text } from "./option-checks.ts";
 import { type Run, readToEnd } from "./run.ts";
 import type { Conversation } from "./run-state.ts";
 
@@ -42,11 +43,11 @@ export class Chat {
   #current: string | undefined;
 
   /** Made by `agent.chat()`. */
-  constructor(agentName: string, { userId, chatId, history, store }: ChatOptions, start: Start) {
-    if (typeof userId !== "string" || !userId)
-      throw new ConfigError("userId", `is required for a chat with ${agentName}`);
-    if (typeof chatId !== "string" || !chatId)
-      throw new ConfigError("chatId", `is required for a chat with ${agentName}`);
+  constructor(agentName: string, options: ChatOptions, start: Start) {
+    checkChatOptions(options, "");
+    const { userId, chatId, history, store } = options;
+    if (userId === undefined) throw new ConfigError("userId", `is required for a chat with ${agentName}`);
+    if (chatId === undefined) throw new ConfigError("chatId", `is required for a chat with ${agentName}`);
     checkMessages(history ?? [], "history");
     this.userId = userId;
     this.chatId = chatId;
@@ -106,6 +107,11 @@ export class Chat {
     this.#messages = [...this.#initial];
   }
 }
+
+const checkStore: Check = (store, at) => {
+  for (const method of ["load", "append"]) callable(Object(store)[method], `${at}.${method}`);
+};
+const checkChatOptions: Check = fields({ userId: text, chatId: text, history: list, store: checkStore });
 
 function storeHooks(store: ChatStore): Hooks {
   return { onMessageAdded: ({ message, run }) => store.append({ userId: run.userId, chatId: run.chatId }, message) };

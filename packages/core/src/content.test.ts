@@ -24,6 +24,9 @@ describe("parts", () => {
 
   it("refuse what is neither", () => {
     expect(() => image("cat.png")).toThrow(ConfigError);
+    for (const source of [undefined, null, 7, {}, [1, 2]]) {
+      expect(() => Reflect.apply(image, undefined, [source])).toThrow(ConfigError);
+    }
     expect(() => file(Uint8Array.of(1))).toThrow(/mediaType/);
   });
 });

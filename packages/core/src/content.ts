@@ -1,5 +1,6 @@
 import { ConfigError } from "./errors.ts";
 import type { ContentPart, FilePart, ImagePart, TextPart } from "./messages.ts";
+import { wrong } from "./option-checks.ts";
 
 /** A text part. */
 export function text(value: string): TextPart {
@@ -32,7 +33,9 @@ function locate(
   source: string | Uint8Array,
   { mediaType }: { mediaType?: string },
 ): { url: string } | { data: string; mediaType: string } {
-  if (typeof source !== "string") return { data: toBase64(source), mediaType: mediaType ?? "application/octet-stream" };
+  if (source instanceof Uint8Array)
+    return { data: toBase64(source), mediaType: mediaType ?? "application/octet-stream" };
+  if (typeof source !== "string") throw wrong("source", "a URL, or bytes (Uint8Array)", source);
   const inline = /^data:([^;,]+);base64,(.*)$/s.exec(source);
   if (inline?.[1] && inline[2] !== undefined) return { mediaType: inline[1], data: inline[2] };
   if (/^(https?|data|gs|s3):/.test(source)) return { url: source };

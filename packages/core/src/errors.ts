@@ -179,9 +179,10 @@ export function errorJson(error: unknown): ErrorJson {
   return { name: error instanceof Error ? error.name : "Error", message: maskSecrets(errorMessage(error)) };
 }
 
-/** Takes keys and tokens out of a text that may quote a request. */
+/** Takes keys, tokens and a URL's credentials out of a text that may quote a request. */
 export function maskSecrets(text: string): string {
   return text
     .replace(/\b((?:sk|pk|gsk|xai|rk|key|hf|nvapi|pplx)[-_]|AIza|AKIA|ASIA)[A-Za-z0-9_-]{6,}/g, "$1…")
-    .replace(/\b(Bearer\s+)[^\s"',]{6,}/gi, "$1…");
+    .replace(/\b(Bearer\s+)[^\s"',]{6,}/gi, "$1…")
+    .replace(/(:\/\/)[^\s/@"']+@/g, "$1…@");
 }

@@ -15,6 +15,7 @@ export function copyOf(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map(copyOf);
   const copy: Record<string, unknown> = {};
-  for (const key in value) copy[key] = copyOf(Reflect.get(value, key));
+  // Assigning `__proto__` would replace the copy's prototype.
+  for (const key in value) if (key !== "__proto__") copy[key] = copyOf(Reflect.get(value, key));
   return copy;
 }

@@ -147,6 +147,7 @@ describe("checkMessages", () => {
       { type: "source", url: "https://x" },
       { type: "image", data: "" },
       { type: "file", fileId: "f" },
+      { type: "file", providerData: { wire: "x" } },
     ];
     const messages: Message[] = [
       { role: "system", content: "x" },

@@ -2,6 +2,7 @@ import { argsJson } from "./args-json.ts";
 import { ConfigError } from "./errors.ts";
 import type { AssistantPart, ContentPart, Input, Message, ToolCallPart, ToolMessage } from "./messages.ts";
 import { isContentPart, textOf, toolCallsOf } from "./messages.ts";
+import { wrong } from "./option-checks.ts";
 
 /** The messages of an input. Throws {@link ConfigError} where it is empty or not an input at all. */
 export function toMessages(input: Input): Message[] {
@@ -9,9 +10,7 @@ export function toMessages(input: Input): Message[] {
     if (input.trim() === "") throw new ConfigError("input", "expected a prompt, got an empty string");
     return [{ role: "user", content: input }];
   }
-  if (!Array.isArray(input)) {
-    throw new ConfigError("input", `expected a string, content parts or messages, got ${typeof input}`);
-  }
+  if (!Array.isArray(input)) throw wrong("input", "a string, content parts or messages", input);
   // Copied: what joins a history is frozen, and the caller's own objects must not be.
   if (isParts(input)) return [{ role: "user", content: structuredClone(input) }];
   checkMessages(input, "input");
@@ -23,7 +22,8 @@ function isParts(input: Input): input is readonly ContentPart[] {
 }
 
 /** Throws {@link ConfigError} naming the first entry that is not one of our messages. */
-export function checkMessages(messages: readonly unknown[], at: string): asserts messages is readonly Message[] {
+export function checkMessages(messages: unknown, at: string): asserts messages is readonly Message[] {
+  if (!Array.isArray(messages)) throw wrong(at, "a list of messages", messages);
   for (let index = 0; index < messages.length; index++) {
     const problem = problemOf(messages[index]);
     if (problem) throw new ConfigError(`${at}[${index}]`, problem);

@@ -159,5 +159,7 @@ export function isContent(result: unknown): result is readonly ContentPart[] {
 export function isContentPart(value: unknown): value is ContentPart {
   if (typeof value !== "object" || value === null || !("type" in value)) return false;
   if (value.type === "text") return "text" in value && typeof value.text === "string";
-  return (value.type === "image" || value.type === "file") && ("url" in value || "data" in value || "fileId" in value);
+  // What only its provider can read has nothing but `providerData`.
+  const places = ["url", "data", "fileId", "providerData"];
+  return (value.type === "image" || value.type === "file") && places.some((place) => place in value);
 }

@@ -1,4 +1,4 @@
-import { ConfigError } from "./errors.ts";
+import { ConfigError, maskSecrets } from "./errors.ts";
 
 /** Throws {@link ConfigError}, naming the option at `at`, for a value that cannot work. */
 export type Check = (value: unknown, at: string) => void;
@@ -28,6 +28,12 @@ export const callable: Check = (value, at) => {
 export const list: Check = (value, at) => {
   if (!Array.isArray(value)) throw wrong(at, "a list", value);
 };
+export const texts: Check = (value, at) => {
+  list(value, at);
+  for (const [index, entry] of Object.entries(Object(value))) {
+    if (typeof entry !== "string") throw wrong(`${at}[${index}]`, "a string", entry);
+  }
+};
 export const number: Check = (value, at) => {
   if (typeof value !== "number" || !Number.isFinite(value)) throw wrong(at, "a number", value);
 };
@@ -39,18 +45,32 @@ export const oneOf =
 
 /** An object that has no other fields than these. */
 export const fields: (checks: Record<string, Check>) => Check = (checks) => (value, at) => {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrong(at, "an object", value);
+  checkFields(value, at, Object.keys(checks));
   for (const [key, entry] of Object.entries(value)) {
-    const path = at ? `${at}.${key}` : key;
-    const check = Object.hasOwn(checks, key) ? checks[key] : undefined;
-    if (!check) throw new ConfigError(path, `no such option; known are ${Object.keys(checks).join(", ")}`);
-    if (entry !== undefined) check(entry, path);
+    if (entry !== undefined) checks[key]?.(entry, at ? `${at}.${key}` : key);
   }
 };
 
+/** Throws {@link ConfigError} for options that are no object, and for one that is not `known`: often a slip of the pen. */
+export function checkFields(options: unknown, at: string, known: readonly string[]): asserts options is object {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw wrong(at || "options", "an object", options);
+  }
+  const unknown = Object.keys(options).find((key) => !known.includes(key));
+  if (unknown === undefined) return;
+  throw new ConfigError(at ? `${at}.${unknown}` : unknown, `no such option; known are ${known.join(", ")}`);
+}
+
+/** Throws {@link ConfigError} for a server's URL that fetch would not take. One with a password in it is not shown whole. */
+export function checkBaseURL(url: unknown, at: string): void {
+  if (url === undefined || (typeof url === "string" && /^https?:\/\/[^/?#@]+([/?#]|$)/.test(url))) return;
+  const got = typeof url === "string" ? maskSecrets(JSON.stringify(url)) : kindOf(url);
+  throw new ConfigError(at, `expected an http(s) URL without a user and a password, got ${got}`);
+}
+
 /** Says of what came only its kind: it may be a secret. */
 export function wrong(at: string, expected: string, got: unknown): ConfigError {
-  const shown = typeof got === "number" || typeof got === "boolean" || got === "" ? JSON.stringify(got) : kindOf(got);
+  const shown = typeof got === "number" || typeof got === "boolean" ? String(got) : got === "" ? '""' : kindOf(got);
   return new ConfigError(at, `expected ${expected}, got ${shown}`);
 }
 

@@ -6,11 +6,13 @@
 export { argsJson } from "./args-json.ts";
 export * from "./decode-response.ts";
 export * from "./errors.ts";
+export { checkMessages } from "./history.ts";
 export { newId } from "./ids.ts";
 export * from "./message-builder.ts";
 export * from "./messages.ts";
 export * from "./model.ts";
 export * from "./model-error.ts";
+export { checkBaseURL, checkFields } from "./option-checks.ts";
 export { parseArgs } from "./parse-args.ts";
 export * from "./sse.ts";
 export * from "./usage.ts";

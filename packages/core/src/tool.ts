@@ -4,6 +4,7 @@ import { ConfigError } from "./errors.ts";
 import type { AgentEvent, ToolCallStart, ToolResult } from "./events.ts";
 import type { Message } from "./messages.ts";
 import type { JsonSchema } from "./model.ts";
+import { wrong } from "./option-checks.ts";
 import { adaptArguments, type SchemaAdapter } from "./schema-adapter.ts";
 import type { OutputOf, Schema } from "./standard-schema.ts";
 
@@ -128,6 +129,7 @@ const noArguments: JsonSchema = { type: "object", properties: {}, additionalProp
  * @throws {@link ConfigError} naming the option that cannot work
  */
 export function tool<S extends Schema, Result>(options: ToolOptions<S, Result>): Tool<OutputOf<S>, Result> {
+  if (typeof options !== "object" || options === null) throw wrong("tool", "an object with name and execute", options);
   const { name, description, input, parameters, execute, preview, onError, timeoutMs, enabled = true } = options;
   const at = `tool ${JSON.stringify(name)}`;
   if (typeof name !== "string" || !/^[a-zA-Z0-9_-]{1,64}$/.test(name)) {

@@ -1,4 +1,13 @@
-import { ConfigError, errorMessage, isMillraceError, type ModelErrorKind, toModelError } from "millrace/provider";
+import {
+  ConfigError,
+  checkBaseURL,
+  checkFields,
+  errorMessage,
+  isMillraceError,
+  type ModelErrorKind,
+  maskSecrets,
+  toModelError,
+} from "millrace/provider";
 import OpenAI, {
   APIConnectionError,
   APIConnectionTimeoutError,
@@ -86,7 +95,10 @@ export function requestError(error: unknown, provider: string, secret: string | 
     return toModelError({ provider, kind: "timeout", message: error.message, cause: error });
   }
   if (error instanceof APIConnectionError) {
-    return toModelError({ provider, kind: "network", message: reasonOf(error), cause: error });
+    const message = reasonOf(error);
+    // Fetch quotes a URL with a password in it: then without the cause.
+    const isClean = maskSecrets(message) === message;
+    return toModelError({ provider, kind: "network", message, ...(isClean && { cause: error }) });
   }
   if (error instanceof APIError && error.status !== undefined) {
     const { status, headers } = error;
@@ -130,12 +142,21 @@ function bare(message: string, status: number): string {
   return message.startsWith(prefix) ? message.slice(prefix.length) : message;
 }
 
-/** Checks what can be checked before a request. Throws `ConfigError`. */
-export function checkConnection(options: ConnectionOptions, at: string): void {
+const connectionFields = Object.keys({
+  apiKey: "",
+  baseURL: "",
+  organization: "",
+  project: "",
+  headers: "",
+  fetch: "",
+  client: "",
+} satisfies Record<keyof ConnectionOptions, "">);
+
+/** Checks what can be checked before a request; `further` are the options beside the connection's. Throws `ConfigError`. */
+export function checkConnection(options: ConnectionOptions, at: string, further: readonly string[] = []): void {
+  checkFields(options, at, [...connectionFields, ...further]);
   if (options.client !== undefined && !isObject(options.client)) {
     throw new ConfigError(`${at}.client`, `expected a client of the package openai, got ${typeof options.client}`);
   }
-  if (options.baseURL !== undefined && !/^https?:\/\//.test(options.baseURL)) {
-    throw new ConfigError(`${at}.baseURL`, `expected an http(s) URL, got ${JSON.stringify(options.baseURL)}`);
-  }
+  checkBaseURL(options.baseURL, `${at}.baseURL`);
 }

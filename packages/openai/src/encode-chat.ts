@@ -2,6 +2,7 @@ import {
   type AssistantMessage,
   argsJson,
   type ContentPart,
+  checkMessages,
   type FilePart,
   type JsonObject,
   type Message,
@@ -89,8 +90,11 @@ export function encodeChat(
  * Converts a history into the messages of Chat Completions. What the format cannot hold is left out: reasoning of
  * other wire formats, provider tools, sources. Files in a tool's result follow in a user message, because a tool
  * message can hold only text.
+ *
+ * Throws `ConfigError` for what is not a list of our messages.
  */
 export function toOpenAIMessages(messages: readonly Message[]): ChatCompletionMessageParam[] {
+  checkMessages(messages, "messages");
   return encodeMessages(messages, {});
 }
 

@@ -2,6 +2,7 @@ import {
   type AssistantMessage,
   argsJson,
   type ContentPart,
+  checkMessages,
   type FilePart,
   type Json,
   type JsonObject,
@@ -81,8 +82,11 @@ export function encodeResponses(
 /**
  * Converts a history into input items of the Responses API. Items that the API gave are sent back as they were, where
  * it still can read them; what other wire formats gave is left out where it is not text, a call or a result.
+ *
+ * Throws `ConfigError` for what is not a list of our messages.
  */
 export function toResponsesInput(messages: readonly Message[]): ResponseInputItem[] {
+  checkMessages(messages, "messages");
   return encodeInput(messages, { stored: true });
 }
 

@@ -1,4 +1,4 @@
-import { ConfigError, type Model } from "millrace/provider";
+import { ConfigError, checkFields, type Model } from "millrace/provider";
 import type { ClientOptions } from "openai";
 import { type ConnectionOptions, checkConnection, clientFor, secretOf } from "./client.ts";
 import { ChatDecoder } from "./decode-chat.ts";
@@ -21,6 +21,13 @@ export interface CompatibleModelOptions {
   /** Read `<think>…</think>` at the beginning of the text as reasoning. Default: true. */
   readonly thinkTags?: boolean | undefined;
 }
+
+const modelFields = Object.keys({
+  structuredOutputs: "",
+  maxTokensField: "",
+  callIdLength: "",
+  thinkTags: "",
+} satisfies Record<keyof CompatibleModelOptions, "">);
 
 /** How to reach a server that speaks OpenAI's API, and what is special about it. */
 export interface OpenAICompatibleOptions
@@ -59,6 +66,7 @@ export interface OpenAICompatibleModels {
  * ```
  */
 export function openaiCompatible(options: OpenAICompatibleOptions): OpenAICompatibleModels {
+  checkConnection(options, "openaiCompatible", ["name", ...modelFields]);
   const { name: provider } = options;
   if (typeof provider !== "string" || provider === "") {
     throw new ConfigError("openaiCompatible.name", `expected the provider's name, got ${JSON.stringify(provider)}`);
@@ -69,9 +77,9 @@ export function openaiCompatible(options: OpenAICompatibleOptions): OpenAICompat
       `expected the server's URL, got ${JSON.stringify(options.baseURL)}`,
     );
   }
-  checkConnection(options, "openaiCompatible");
   const client = () => clientFor(options, provider, anonymous(options.apiKey === undefined));
   const chat = (modelId: string, own: CompatibleModelOptions = {}): Model => {
+    checkFields(own, `${provider}.options`, modelFields);
     const all = { ...options, ...own };
     const { thinkTags = true, maxTokensField = "max_tokens", structuredOutputs, callIdLength } = all;
     const dialect = { provider, maxTokensField, structuredOutputs, callIdLength, refusals: false };

@@ -241,10 +241,25 @@ describe("options", () => {
     ["openai.options.baseURL", () => openai("m", { baseURL: "api.example" })],
     ["openaiCompatible.name", () => openaiCompatible({ name: "", baseURL: "http://a" })],
     ["openaiCompatible.baseURL", () => openaiCompatible({ name: "p", baseURL: "localhost:11434" })],
+    ["openaiCompatible", () => Reflect.apply(openaiCompatible, undefined, [])],
     ["modelId", () => openaiCompatible({ name: "p", baseURL: "http://a" })("")],
+    // Slips that would send the conversation and the key to another server.
+    ["openai.options.baseUrl", () => Reflect.apply(openai, undefined, ["m", { baseUrl: "http://a" }])],
+    [
+      "openaiCompatible.key",
+      () => Reflect.apply(openaiCompatible, undefined, [{ name: "p", baseURL: "http://a", key: "" }]),
+    ],
   ])("that are wrong are told at once: %s", (option, make) => {
     expect(make).toThrow(ConfigError);
     expect(make).toThrow(expect.objectContaining({ option }));
+  });
+
+  it("never show a password that stands in a URL", async () => {
+    const baseURL = `http://user:${secret}@127.0.0.1:9`;
+    expect(() => openai("m", { baseURL })).toThrow(/without a user/);
+    expect(() => openai("m", { baseURL })).not.toThrow(secret);
+    vi.stubEnv("OPENAI_BASE_URL", baseURL);
+    expect(inspect(await failure(openai("m", { apiKey: "test-key" })), { depth: 9 })).not.toContain(secret);
   });
 
   it("of a server are used in its requests", async () => {
