@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Agent } from "./agent.ts";
-import { type BudgetOptions, costOf, memoryLedger } from "./budget.ts";
+import { type BudgetOptions, costOf, type Ledger, memoryLedger } from "./budget.ts";
 import type { AgentEvent } from "./events.ts";
 import { scriptedModel } from "./testing.ts";
 import { tool } from "./tool.ts";
@@ -132,6 +132,37 @@ describe("budget", () => {
     const final = await agent.sendMessage("go", ids);
     expect(final.costUsd).toBeCloseTo(0.015 + 0.0075 + 0.015, 10);
     expect(ledger.spent("c")).toBeCloseTo(final.costUsd ?? 0, 10);
+  });
+
+  test("a sub-agent that has the same budget books what it costs once", async () => {
+    const ledger = memoryLedger();
+    const budget = { pricing, ledger, maxUsd: 100 };
+    const below = agentWith(budget, [{ text: "deep answer", usage }]);
+    const steps = [
+      { toolCalls: [{ name: "spender", args: { input: "help" } }], usage },
+      { text: "done", usage },
+    ];
+    const above = new Agent({ name: "above", model: scriptedModel(steps), tools: [below.asTool()], budget });
+    const final = await above.sendMessage("go", ids);
+    expect(final.costUsd).toBeCloseTo(3 * 0.015, 10);
+    expect(ledger.spent("c")).toBeCloseTo(3 * 0.015, 10);
+  });
+
+  test("gives back what a slow ledger grants to a run that was stopped meanwhile", async () => {
+    const kept = memoryLedger();
+    const ledger: Ledger = {
+      ...kept,
+      async reserve(...asked) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        return kept.reserve(...asked);
+      },
+    };
+    const run = agentWith({ pricing, maxUsd: 1, ledger }).respond("go", ids);
+    setTimeout(() => run.stop(), 5);
+    for await (const _ of run);
+    expect(run.final).toMatchObject({ stopReason: "stopped", costUsd: 0 });
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    expect(await kept.reserve("c", 1, 1)).toEqual({ granted: true, spentUsd: 0 });
   });
 
   test("a thousand runs on one ledger overspend by nothing", async () => {

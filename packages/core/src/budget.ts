@@ -122,7 +122,7 @@ export class Budget {
   constructor(run: RunInfo, options: BudgetOptions | undefined, parent: Budget | undefined) {
     this.#options = options;
     this.#parent = parent;
-    this.#accounts = [...(options ? [accountOf(run, options)] : []), ...(parent ? parent.#accounts : [])];
+    this.#accounts = onePerPot([...(options ? [accountOf(run, options)] : []), ...(parent ? parent.#accounts : [])]);
   }
 
   /**
@@ -139,12 +139,15 @@ export class Budget {
     const outputTokens = request.settings.maxOutputTokens ?? assumedOutputTokens;
     const price = this.#price(model);
     const usd = (tokens * price.input + outputTokens * price.output) / 1e6;
+    const reserved = this.#reservedUsd;
     let refused: { account: Account; spentUsd: number } | undefined;
     if (!counted?.stop) {
       for (const account of this.#accounts) {
         const limitUsd = account.onExceeded === "stop" ? account.limitUsd : Number.POSITIVE_INFINITY;
         const { granted, spentUsd } = await account.ledger.reserve(account.key, usd, limitUsd);
-        if (granted) this.#reservedUsd.set(account, usd);
+        // The run was stopped and settled while a slow ledger made up its mind: nobody else would end this reservation.
+        if (granted && reserved !== this.#reservedUsd) await account.ledger.settle(account.key, usd, 0);
+        else if (granted) reserved.set(account, usd);
         if (!granted || spentUsd + usd > account.limitUsd) refused ??= { account, spentUsd };
         if (!granted) break;
       }
@@ -249,6 +252,13 @@ function accountOf(run: RunInfo, options: BudgetOptions): Account {
     onExceeded = "stop",
   } = options;
   return { key: account ? account(run) : run.chatId, ledger, limitUsd: maxUsd - reserveUsd, onExceeded };
+}
+
+/** What a run and one above it take from the same pot is booked once. Of two caps on it the lower one counts. */
+function onePerPot(accounts: readonly Account[]): Account[] {
+  const isSame = (a: Account, b: Account): boolean => a.ledger === b.ledger && a.key === b.key;
+  const lowestFirst = accounts.toSorted((a, b) => a.limitUsd - b.limitUsd);
+  return lowestFirst.filter((account, index) => lowestFirst.findIndex((other) => isSame(account, other)) === index);
 }
 
 function lookUp(pricing: Pricing, model: ModelName): Price | undefined {
