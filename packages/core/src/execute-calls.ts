@@ -50,7 +50,7 @@ async function* executeCall(
 ): AsyncGenerator<ToolEvent, ToolMessage, undefined> {
   const { callId, name } = call;
   const tool = tools.find((offered) => offered.name === name);
-  const cut = new CallCut(run, tool, name);
+  const cut = new CallCut(run, tool, name, open);
   const startedAt = Date.now();
   const done = (): { callId: string; name: string; durationMs: number } => ({
     callId,
@@ -71,7 +71,6 @@ async function* executeCall(
     yield { type: "tool-call-start", callId, name, args };
     cut.check();
     cut.limit(tool.timeoutMs ?? run.options.toolExecution?.timeoutMs, tool);
-    if (open) cut.signal.addEventListener("abort", () => open.fail(stoppedCall(name)), { once: true });
     const execute = (): unknown => (open ? open.finish(args) : tool.execute(args, context));
     const result = yield* invoke(run, tool.name, execute, callId, cut);
     const content = toContent(result, name);
@@ -123,11 +122,13 @@ async function* invoke(
 class CallCut {
   readonly #gate = new Gate();
   readonly #controller = new AbortController();
+  readonly #open: OpenCall | undefined;
   readonly #cleanups: (() => void)[] = [];
   /** Why the call is cut, once it is. */
   error: ToolCallError | undefined;
 
-  constructor(run: RunState, tool: Tool | undefined, name: string) {
+  constructor(run: RunState, tool: Tool | undefined, name: string, open: OpenCall | undefined) {
+    this.#open = open;
     runOf.set(this.signal, run);
     const graceMs = tool?.graceMs ?? run.options.stop?.graceMs ?? 250;
     this.#cleanups.push(run.control.onStop(() => this.#cut(stoppedCall(name), graceMs)));
@@ -161,6 +162,7 @@ class CallCut {
   #cut(error: ToolCallError, graceMs: number): void {
     this.error ??= error;
     this.#controller.abort(error);
+    this.#open?.fail(error);
     this.#cleanups.push(after(graceMs, () => this.#gate.close(error)));
   }
 }

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { Agent } from "./agent.ts";
+import type { Model } from "./model.ts";
 import { streamingTool } from "./streaming-tool.ts";
 import { scriptedModel } from "./testing.ts";
 
@@ -78,3 +79,31 @@ test("is aborted when the answer is cut", async () => {
     stopReason: "stopped",
   });
 });
+
+test.each(["while its arguments arrive", "with whole arguments"])("is aborted by its timeout: called %s", async (how) => {
+  let reason: unknown;
+  const write = streamingTool({
+    name: "write_file",
+    description: "Write a file",
+    input,
+    timeoutMs: 5,
+    execute: (_, { signal }) =>
+      new Promise<string>((resolve) => {
+        signal.addEventListener("abort", () => {
+          reason = signal.reason;
+          resolve("cut");
+        });
+      }),
+  });
+  const scripted = scriptedModel([{ toolCalls: [{ name: "write_file", args }] }, "too late"]);
+  const model: Model = how === "with whole arguments" ? { ...scripted, stream: onlyFinish(scripted) } : scripted;
+  await new Agent({ name: "writer", model, tools: [write] }).sendMessage("write", ids);
+  expect(reason).toMatchObject({ name: "ToolCallError", kind: "timeout" });
+});
+
+/** As servers send it that do not stream. */
+function onlyFinish(model: Model): Model["stream"] {
+  return async function* (request, options) {
+    for await (const event of model.stream(request, options)) if (event.type === "finish") yield event;
+  };
+}

@@ -1,5 +1,5 @@
 import type { OutputOf, Schema } from "./standard-schema.ts";
-import { type OpenCall, type PartialArgs, type Tool, type ToolContext, type ToolOptions, tool } from "./tool.ts";
+import { asPartial, type OpenCall, type PartialArgs, type Tool, type ToolContext, type ToolOptions, tool } from "./tool.ts";
 
 /** What {@link streamingTool} takes. */
 export interface StreamingToolOptions<S extends Schema, Result>
@@ -22,23 +22,30 @@ export function streamingTool<S extends Schema, Result>(
   options: StreamingToolOptions<S, Result>,
 ): Tool<OutputOf<S>, Result> {
   const { execute, ...rest } = options;
-  const begin = (context: ToolContext): StreamingCall<PartialArgs<OutputOf<S>>, Result> =>
+  const begin = (context: ToolContext): StreamingCall<OutputOf<S>, Result> =>
     new StreamingCall((partials, signal) => execute.call(options, partials, { ...context, signal }));
   const whole = tool<S, Result>({
     ...rest,
-    execute: (args, context) => begin(context).finish(args),
+    execute(args, context) {
+      const { signal } = context;
+      const call = begin(context);
+      signal.addEventListener("abort", () => call.fail(signal.reason), { once: true });
+      return call.finish(args);
+    },
   });
   return { ...whole, begin };
 }
 
-class StreamingCall<Partial, Result> implements OpenCall {
+class StreamingCall<Args, Result> implements OpenCall {
   readonly #controller = new AbortController();
   readonly #result: Promise<Result>;
   #unread: { readonly partial: unknown } | undefined;
   #end: { readonly error?: Error } | undefined;
   #wake: () => void = () => {};
 
-  constructor(execute: (partials: AsyncIterable<Partial>, signal: AbortSignal) => Result | PromiseLike<Result>) {
+  constructor(
+    execute: (partials: AsyncIterable<PartialArgs<Args>>, signal: AbortSignal) => Result | PromiseLike<Result>,
+  ) {
     this.#result = (async () => execute(this.#partials(), this.#controller.signal))();
     // Whoever finishes the call hears of it; a call that is abandoned has nobody to tell.
     this.#result.catch(() => {});
@@ -62,13 +69,13 @@ class StreamingCall<Partial, Result> implements OpenCall {
     this.#wake();
   }
 
-  async *#partials(): AsyncGenerator<Partial, void, undefined> {
+  async *#partials(): AsyncGenerator<PartialArgs<Args>, void, undefined> {
     for (;;) {
       const unread = this.#unread;
       this.#unread = undefined;
       if (this.#end?.error) throw this.#end.error;
       if (unread) {
-        yield unread.partial as Partial;
+        yield asPartial(unread.partial);
       } else if (this.#end) {
         return;
       } else {

@@ -161,7 +161,7 @@ export function tool<S extends Schema, Result>(options: ToolOptions<S, Result>):
 }
 
 /** The one place where half-arrived JSON gets the type that its schema promises for the whole. */
-function asPartial<T>(partial: unknown): PartialArgs<T> {
+export function asPartial<T>(partial: unknown): PartialArgs<T> {
   return partial as PartialArgs<T>;
 }
 
