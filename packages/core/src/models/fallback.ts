@@ -66,7 +66,7 @@ export function fallback(models: readonly Model[], options: FallbackOptions = {}
     provider: first.provider,
     id: first.id,
     stream(request, { signal }) {
-      const queue = [...models.filter((model) => !isResting(model)), ...models.filter(isResting)];
+      const queue = models.toSorted((a, b) => Number(isResting(a)) - Number(isResting(b)));
       const errors: ModelError[] = [];
       let current = queue.shift() ?? first;
       const open = (): AsyncIterable<ModelEvent> => current.stream(request, { signal });
