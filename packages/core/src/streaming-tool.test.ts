@@ -80,26 +80,29 @@ test("is aborted when the answer is cut", async () => {
   });
 });
 
-test.each(["while its arguments arrive", "with whole arguments"])("is aborted by its timeout: called %s", async (how) => {
-  let reason: unknown;
-  const write = streamingTool({
-    name: "write_file",
-    description: "Write a file",
-    input,
-    timeoutMs: 5,
-    execute: (_, { signal }) =>
-      new Promise<string>((resolve) => {
-        signal.addEventListener("abort", () => {
-          reason = signal.reason;
-          resolve("cut");
-        });
-      }),
-  });
-  const scripted = scriptedModel([{ toolCalls: [{ name: "write_file", args }] }, "too late"]);
-  const model: Model = how === "with whole arguments" ? { ...scripted, stream: onlyFinish(scripted) } : scripted;
-  await new Agent({ name: "writer", model, tools: [write] }).sendMessage("write", ids);
-  expect(reason).toMatchObject({ name: "ToolCallError", kind: "timeout" });
-});
+test.each(["while its arguments arrive", "with whole arguments"])(
+  "is aborted by its timeout: called %s",
+  async (how) => {
+    let reason: unknown;
+    const write = streamingTool({
+      name: "write_file",
+      description: "Write a file",
+      input,
+      timeoutMs: 5,
+      execute: (_, { signal }) =>
+        new Promise<string>((resolve) => {
+          signal.addEventListener("abort", () => {
+            reason = signal.reason;
+            resolve("cut");
+          });
+        }),
+    });
+    const scripted = scriptedModel([{ toolCalls: [{ name: "write_file", args }] }, "too late"]);
+    const model: Model = how === "with whole arguments" ? { ...scripted, stream: onlyFinish(scripted) } : scripted;
+    await new Agent({ name: "writer", model, tools: [write] }).sendMessage("write", ids);
+    expect(reason).toMatchObject({ name: "ToolCallError", kind: "timeout" });
+  },
+);
 
 /** As servers send it that do not stream. */
 function onlyFinish(model: Model): Model["stream"] {

@@ -1,5 +1,13 @@
 import type { OutputOf, Schema } from "./standard-schema.ts";
-import { asPartial, type OpenCall, type PartialArgs, type Tool, type ToolContext, type ToolOptions, tool } from "./tool.ts";
+import {
+  asPartial,
+  type OpenCall,
+  type PartialArgs,
+  type Tool,
+  type ToolContext,
+  type ToolOptions,
+  tool,
+} from "./tool.ts";
 
 /** What {@link streamingTool} takes. */
 export interface StreamingToolOptions<S extends Schema, Result>
