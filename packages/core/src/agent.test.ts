@@ -350,6 +350,30 @@ describe("send", () => {
     expect(run.final?.history.messages.at(-1)).toEqual({ role: "user", content: "Wait" });
   });
 
+  it("loses nothing: whenever a message comes, it joins the history or is refused", async () => {
+    for (let at = 0; ; at++) {
+      const run = new Agent({ name: "a", model: scriptedModel([...looks(1), "Done"]), tools: [look] }).respond(
+        "?",
+        ids,
+      );
+      let taken = false;
+      let index = 0;
+      for await (const event of run) {
+        if (event.type === "text-delta") run.stop();
+        if (index++ !== at) continue;
+        try {
+          run.send("Hello?");
+          taken = true;
+        } catch {
+          expect(["stopped", "final"]).toContain(event.type);
+        }
+      }
+      const joined = run.final?.history.messages.some(({ content }) => content === "Hello?");
+      expect(joined, `sent at event ${at}`).toBe(taken);
+      if (at > index) break;
+    }
+  });
+
   it("refuses what is no user's message, and a run that has ended", async () => {
     const run = new Agent({ name: "a", model: scriptedModel(["Done"]) }).respond("?", ids);
     expect(() => run.send("")).toThrow(ConfigError);

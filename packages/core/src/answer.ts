@@ -1,9 +1,11 @@
+import type { TurnContext } from "./agent-options.ts";
 import { MillraceError, ModelError } from "./errors.ts";
 import type { AgentEvent, ModelName } from "./events.ts";
 import { GrowingText, LazyObjectDelta, LazyToolCallDelta } from "./lazy-events.ts";
 import { isTimeToParse, parseLenient } from "./lenient-json.ts";
 import type { AssistantMessage, AssistantPart } from "./messages.ts";
-import type { Model, ModelEvent, ModelFinish, ModelToolCallDelta } from "./model.ts";
+import type { ModelEvent, ModelFinish, ModelToolCallDelta } from "./model.ts";
+import type { Turn } from "./prepare-turn.ts";
 import type { RunState } from "./run-state.ts";
 import { type OpenCall, type Tool, type ToolContext, toolContext } from "./tool.ts";
 import type { Usage } from "./usage.ts";
@@ -18,6 +20,7 @@ export class Answer {
   /** Who answers; another one after a switch. */
   model: ModelName;
   readonly #watchers: ReadonlyMap<string, Tool>;
+  /** How many were sent, estimated. */
   readonly #tokens: number;
   #texts: { type: "text" | "reasoning" | "refusal"; text: string }[] = [];
   #files: AssistantPart[] = [];
@@ -27,10 +30,11 @@ export class Answer {
   /** The first event that showed something of this answer: what a repetition makes void. */
   #firstSeq: number | undefined;
   #object: GrowingText | undefined;
+  /** What previews are told: made once, the history does not change while the answer arrives. */
+  #context: TurnContext | undefined;
   #told: Partial<Usage> = {};
 
-  /** @param tokens how many tokens were sent, estimated */
-  constructor(run: RunState, model: Model, tools: readonly Tool[], tokens: number) {
+  constructor(run: RunState, { model, tools, tokens }: Turn) {
     this.#run = run;
     this.model = { provider: model.provider, id: model.id };
     this.#tokens = tokens;
@@ -133,7 +137,8 @@ export class Answer {
     json.previewed = json.text.length;
     const partial = parseLenient(json.text);
     if (partial === undefined) return undefined;
-    const context = toolContext(this.#run.context(this.#run.signal), callId);
+    this.#context ??= this.#run.context(this.#run.signal);
+    const context = toolContext(this.#context, callId);
     if (tool.begin) this.#begin(tool.begin, context).give(partial);
     try {
       return await this.#run.bound(() => tool.preview?.(partial, context));

@@ -6,7 +6,7 @@ import { Gate } from "./gate.ts";
 import { merge } from "./merge.ts";
 import { type ContentPart, isContent, isContentPart, type ToolCallPart, type ToolMessage } from "./messages.ts";
 import { type RunState, runOf, type Unstamped } from "./run-state.ts";
-import { after, breathMs, nextMacrotask } from "./runtime.ts";
+import { after, Breath } from "./runtime.ts";
 import { describeIssues } from "./schema-adapter.ts";
 import { type OpenCall, SubAgentProgress, type Tool, toolContext } from "./tool.ts";
 
@@ -28,15 +28,12 @@ export async function* executeCalls(
     calls.map((call) => executeCall(run, call, tools, context, openCalls.get(call.callId))),
     parallel ? maxConcurrency : 1,
   );
-  let breath = Date.now();
+  const breath = new Breath();
   for (;;) {
     const { done, value } = await events.next();
     if (done) return value;
     yield run.stamp(value);
-    if (Date.now() - breath > breathMs) {
-      await nextMacrotask();
-      breath = Date.now();
-    }
+    if (breath.isDue()) await breath.take();
   }
 }
 

@@ -8,54 +8,40 @@ import { withFinal } from "./final-of.ts";
 import { repairHistory } from "./history.ts";
 import { type Message, toolCallsOf } from "./messages.ts";
 import type { FinishReason, Model, ModelFinish } from "./model.ts";
-import { OpenRequest } from "./model-request.ts";
+import { OpenRequest } from "./open-request.ts";
 import { checkOutput } from "./output.ts";
 import { prepareTurn, type Turn } from "./prepare-turn.ts";
 import { RunCut } from "./run-control.ts";
 import type { Ending, RunState } from "./run-state.ts";
-import { breathMs, nextMacrotask } from "./runtime.ts";
+import { Breath } from "./runtime.ts";
+import type { Usage } from "./usage.ts";
 
 /**
  * The agent loop: the only one. Every run ends with exactly one `Final`, whatever happened; a run that failed throws
  * its error after it.
  *
  * Its reader never calls `return()` on it but stops the run and reads on to the end: so what a cut leaves behind is
- * put in order here, as ordinary statements, and not in a `finally` that could yield nothing.
+ * put in order by {@link endRun}, as ordinary statements, and not in a `finally` that could yield nothing.
  */
 export async function* loop(run: RunState, input: readonly Message[]): AsyncGenerator<AgentEvent, Final, undefined> {
-  const { maxTurns = 10, model } = run.options;
-  const tools = run.options.tools.map(({ tool }) => tool.name);
-  let ending: Ending = { stopReason: "completed" };
+  let ending: Ending;
+  /** What arrives; undefined as soon as it is counted as a whole. */
   let answer: Answer | undefined;
   try {
-    yield run.stamp({ type: "run-start", input, ...(typeof model !== "function" && { model: nameOf(model) }), tools });
-    run.listen();
-    for (const message of await run.load(input)) yield run.add(message);
+    yield* beginRun(run, input);
     for (;;) {
-      for (const message of run.takeSent()) yield run.add(message);
-      run.control.check();
-      if (run.turn === maxTurns) {
-        yield run.stamp({ type: "max-turns-reached", maxTurns });
-        ending = { stopReason: "max-turns" };
+      const turn = yield* openTurn(run);
+      if ("stopReason" in turn) {
+        ending = turn;
         break;
       }
-      run.turn++;
-      let turn = await run.control.wait(prepareTurn(run));
-      if (run.options.context) turn = yield* fitTurn(run, turn, run.options.context);
-      const reserved = await run.control.wait(reserve(run, turn));
-      if (reserved?.exceeded) yield run.stamp(reserved.exceeded);
-      if (reserved?.stop) {
-        ending = { stopReason: "budget" };
-        break;
-      }
-      const messages = turn.request.messages.length;
-      yield run.stamp({ type: "turn-start", turn: run.turn, model: nameOf(turn.model), messages, tokens: turn.tokens });
       run.control.check();
 
-      answer = new Answer(run, turn.model, turn.tools, turn.tokens);
+      answer = new Answer(run, turn);
       const request = new OpenRequest(run, turn.model, turn.request);
+      // Not a generator of its own, and neither are the tools' events: a layer more would be paid for by every delta.
       try {
-        let breath = Date.now();
+        const breath = new Breath();
         for (;;) {
           const step = await request.next(answer.hasBegun);
           if (step.done) break;
@@ -71,13 +57,11 @@ export async function* loop(run: RunState, input: readonly Message[]): AsyncGene
             const progress = await run.control.wait(answer.preview(event));
             if (progress !== undefined) yield run.stamp({ type: "tool-progress", callId, name, progress });
           }
-          if (at - breath > breathMs) {
-            await nextMacrotask();
-            breath = Date.now();
-          }
+          if (breath.isDue(at)) await breath.take();
         }
       } catch (error) {
         if (answer.hasBegun || !run.fitter?.overflowed(error)) throw error;
+        // The same turn again, with less.
         answer = undefined;
         await run.settle();
         run.turn--;
@@ -88,13 +72,10 @@ export async function* loop(run: RunState, input: readonly Message[]): AsyncGene
       const finish = answer.complete();
       const usage = answer.usage();
       run.spend(usage, answer.model);
-      run.fitter?.learn(usage);
       const { openCalls } = answer;
       answer = undefined;
-      if (finish.message.content.length > 0) yield run.add(finish.message);
-      const settled = await run.budget?.settle();
-      if (settled?.exceeded) yield run.stamp(settled.exceeded);
 
+      const costUsd = yield* keepAnswer(run, finish, usage);
       const calls = toolCallsOf(finish.message);
       if (calls.length > 0)
         for (const message of yield* executeCalls(run, calls, turn.tools, openCalls)) yield run.add(message);
@@ -102,27 +83,94 @@ export async function* loop(run: RunState, input: readonly Message[]): AsyncGene
         type: "turn-end",
         turn: run.turn,
         usage,
-        ...(settled && { costUsd: settled.costUsd }),
+        ...(costUsd !== undefined && { costUsd }),
         finishReason: finish.reason,
       });
       run.control.check();
       if (calls.length > 0 || finish.reason === "pause" || run.hasSent) continue;
 
-      const verdict = await run.control.wait(checkOutput(run, finish));
-      if (verdict.askAgain) {
-        yield run.add(verdict.askAgain);
-        continue;
-      }
-      ending = { stopReason: stopReasonOf(finish), ...(verdict.object !== undefined && { object: verdict.object }) };
+      const { askAgain, object } = await run.control.wait(checkOutput(run, finish));
+      if (askAgain) yield run.add(askAgain);
+      if (askAgain || run.hasSent) continue;
+      ending = { stopReason: stopReasonOf(finish), ...(object !== undefined && { object }) };
       break;
     }
   } catch (thrown) {
-    ending =
-      thrown instanceof RunCut || run.control.stopped
-        ? { stopReason: "stopped" }
-        : { stopReason: "error", error: asError(thrown) };
+    const isStopped = thrown instanceof RunCut || run.control.stopped;
+    ending = isStopped ? { stopReason: "stopped" } : { stopReason: "error", error: asError(thrown) };
   }
+  return yield* endRun(run, ending, answer);
+}
 
+async function* beginRun(run: RunState, input: readonly Message[]): AsyncGenerator<AgentEvent, void, undefined> {
+  const { model, tools } = run.options;
+  const names = tools.map(({ tool }) => tool.name);
+  const fixed = typeof model !== "function" && { model: nameOf(model) };
+  yield run.stamp({ type: "run-start", input, ...fixed, tools: names });
+  run.listen();
+  for (const message of await run.load(input)) yield run.add(message);
+}
+
+/** Up to a turn's request: gives the turn, or how the run ends without one more. */
+async function* openTurn(run: RunState): AsyncGenerator<AgentEvent, Turn | Ending, undefined> {
+  const { maxTurns = 10, context } = run.options;
+  for (const message of run.takeSent()) yield run.add(message);
+  run.control.check();
+  if (run.turn === maxTurns) {
+    yield run.stamp({ type: "max-turns-reached", maxTurns });
+    return { stopReason: "max-turns" };
+  }
+  run.turn++;
+  let turn = await run.control.wait(prepareTurn(run));
+  if (context) turn = yield* fitTurn(run, turn, context);
+  const reserved = await run.control.wait(reserve(run, turn));
+  if (reserved.exceeded) yield run.stamp(reserved.exceeded);
+  if (reserved.stop) return { stopReason: "budget" };
+  const { model, request, tokens } = turn;
+  const messages = request.messages.length;
+  yield run.stamp({ type: "turn-start", turn: run.turn, model: nameOf(model), messages, tokens });
+  return turn;
+}
+
+/** Holds a turn's request within the limits of the context; what it takes is loaded by those who have such limits. */
+async function* fitTurn(
+  run: RunState,
+  turn: Turn,
+  options: ContextOptions,
+): AsyncGenerator<AgentEvent, Turn, undefined> {
+  if (!run.fitter) {
+    const { ContextFitter } = await run.control.wait(import("./context/context-fitter.ts"));
+    run.fitter = new ContextFitter(run, options);
+  }
+  return yield* run.fitter.fit(turn);
+}
+
+/** Sets aside what the turn's request may cost. */
+async function reserve(run: RunState, { model, request, tokens }: Turn): ReturnType<Budget["reserve"]> {
+  return run.budget
+    ? run.budget.reserve(nameOf(model), request, tokens, run.usage)
+    : { exceeded: undefined, stop: false };
+}
+
+/** Adds a whole answer to the history. Gives what it cost, where there is a budget. */
+async function* keepAnswer(
+  run: RunState,
+  { message }: ModelFinish,
+  usage: Usage,
+): AsyncGenerator<AgentEvent, number | undefined, undefined> {
+  run.fitter?.learn(usage);
+  if (message.content.length > 0) yield run.add(message);
+  const settled = await run.budget?.settle();
+  if (settled?.exceeded) yield run.stamp(settled.exceeded);
+  return settled?.costUsd;
+}
+
+/** Puts in order what a cut has left, and says how the run ended. */
+async function* endRun(
+  run: RunState,
+  ending: Ending,
+  answer: Answer | undefined,
+): AsyncGenerator<AgentEvent, Final, undefined> {
   if (answer) {
     answer.abandon();
     // A request that was refused cost nothing; one that was cut did.
@@ -133,7 +181,8 @@ export async function* loop(run: RunState, input: readonly Message[]): AsyncGene
   await run.settle();
   // Only a fault of our own could leave a call without its result; the history is valid even then.
   for (const message of repairHistory(run.history).slice(run.history.length)) yield run.add(message);
-  for (const message of run.takeSent()) yield run.add(message);
+  while (run.hasSent) for (const message of run.takeSent()) yield run.add(message);
+  run.isClosed = true;
   if (ending.stopReason === "stopped" && run.control.stopped)
     yield run.stamp({ type: "stopped", ...run.control.stopped });
   run.control.close();
@@ -141,22 +190,6 @@ export async function* loop(run: RunState, input: readonly Message[]): AsyncGene
   yield final;
   if (ending.error) throw withFinal(ending.error, final);
   return final;
-}
-
-/** Sets aside what the turn's request may cost. */
-/** Holds a turn's request within the limits of the context; what it takes is loaded by those who have such limits. */
-async function* fitTurn(run: RunState, turn: Turn, options: ContextOptions): AsyncGenerator<AgentEvent, Turn> {
-  if (!run.fitter) {
-    const { ContextFitter } = await run.control.wait(import("./context/context-fitter.ts"));
-    run.fitter = new ContextFitter(run, options);
-  }
-  return yield* run.fitter.fit(turn);
-}
-
-async function reserve(run: RunState, { model, request, tokens }: Turn): ReturnType<Budget["reserve"]> {
-  return run.budget
-    ? run.budget.reserve(nameOf(model), request, tokens, run.usage)
-    : { exceeded: undefined, stop: false };
 }
 
 function nameOf({ provider, id }: Model): ModelName {

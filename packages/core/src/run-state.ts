@@ -55,6 +55,8 @@ export class RunState {
   turn = 0;
   usage: Usage = noUsage;
   final: Final | undefined;
+  /** Set when nothing can join the history any more. */
+  isClosed = false;
   /** Loaded by the first turn of a run with limits on its context. */
   fitter: ContextFitter | undefined;
   /** How often a structured answer was asked for again. */
@@ -64,9 +66,8 @@ export class RunState {
   readonly #added: Message[] = [];
   readonly #sent: Message[] = [];
   readonly #startedAt = Date.now();
-  #seq = 0;
-
   readonly #conversation: Conversation;
+  #seq = 0;
 
   constructor(info: RunInfo, options: RunOptions, conversation: Conversation) {
     this.#conversation = conversation;
@@ -181,6 +182,7 @@ export class RunState {
 
   /** Keeps messages that were sent into the live run, for before its next turn. */
   send(messages: readonly Message[]): void {
+    if (this.isClosed) throw new ConfigError("send", "the run has ended; start another with respond()");
     const other = messages.find(({ role }) => role !== "user");
     if (other) throw new ConfigError("send", `expected a user's message, got one with the role ${other.role}`);
     this.#sent.push(...messages);

@@ -54,7 +54,6 @@ export class Run implements AsyncGenerator<AgentEvent, Final, undefined> {
    * @throws {@link ConfigError} when the run has ended
    */
   send(input: Input): void {
-    if (this.#isOver || this.final) throw new ConfigError("send", "the run has ended; start another with respond()");
     this.#state.send(toMessages(input));
   }
 
@@ -79,6 +78,7 @@ export class Run implements AsyncGenerator<AgentEvent, Final, undefined> {
       await state.hooks?.settled();
     }
     this.#isOver = true;
+    state.isClosed = true;
     return this.#done();
   }
 

@@ -17,12 +17,23 @@ export type Bound = <T>(callback: () => T) => T;
 
 const runtime: typeof globalThis & Runtime = globalThis;
 
-/** After so long without a pause a loop lets timers and signals be served, in milliseconds. */
-export const breathMs = 8;
+/** After so long without a pause timers and signals are served, in milliseconds. */
+const breathMs = 8;
 
-/** Lets timers, sockets and signals be served. */
-export function nextMacrotask(): Promise<void> {
-  return new Promise((resolve) => (runtime.setImmediate ? runtime.setImmediate(resolve) : setTimeout(resolve)));
+/** For a loop that may never wait for anything outside: it takes breath, so that timers and signals are served. */
+export class Breath {
+  #since = Date.now();
+
+  /** Whether the loop has gone on for so long that it should {@link take} breath. */
+  isDue(now: number = Date.now()): boolean {
+    return now - this.#since > breathMs;
+  }
+
+  /** Lets timers, sockets and signals be served. */
+  async take(): Promise<void> {
+    await new Promise<void>((resolve) => (runtime.setImmediate ? runtime.setImmediate(resolve) : setTimeout(resolve)));
+    this.#since = Date.now();
+  }
 }
 
 // Not `AsyncLocalStorage.snapshot()`, which does the same at a hundred times the price.

@@ -6,7 +6,7 @@ import type { ModelRequest } from "../model.ts";
 import { type Turn, withLimits } from "../prepare-turn.ts";
 import { RunCut } from "../run-control.ts";
 import type { RunState } from "../run-state.ts";
-import { breathMs, nextMacrotask } from "../runtime.ts";
+import { Breath } from "../runtime.ts";
 import type { Usage } from "../usage.ts";
 import { askStrategy } from "./ask-strategy.ts";
 import type { ContextOptions } from "./context-options.ts";
@@ -131,12 +131,10 @@ export class ContextFitter {
 
   /** Counts what is new. The first count of a long history takes a while, in which timers and stops are served. */
   async #count(messages: readonly Message[], tally: TokenTally): Promise<void> {
-    let breath = Date.now();
+    const breath = new Breath();
     for (const message of messages) {
       tally.message(message);
-      if (Date.now() - breath <= breathMs) continue;
-      await this.#run.control.wait(nextMacrotask());
-      breath = Date.now();
+      if (breath.isDue()) await this.#run.control.wait(breath.take());
     }
   }
 

@@ -1,7 +1,7 @@
 import { MillraceError } from "../errors.ts";
 import { type ContentPart, type Message, textOf } from "../messages.ts";
 import type { Model, ModelFinish, ModelRequest } from "../model.ts";
-import { OpenRequest } from "../model-request.ts";
+import { OpenRequest } from "../open-request.ts";
 import type { RunState } from "../run-state.ts";
 import type { Usage } from "../usage.ts";
 import type { ContextPlan } from "./context-plan.ts";
