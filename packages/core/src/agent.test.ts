@@ -12,7 +12,6 @@ import { checkEvents, checkHistory, type ScriptedStep, scriptedModel } from "./t
 import { type Toolkit, tool } from "./tool.ts";
 
 const ids = { userId: "u", chatId: "c" };
-const tick = (ms = 0): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const look = tool({ name: "look", description: "Looks", execute: () => "seen" });
 const looks = (count: number): ScriptedStep[] =>
   Array.from({ length: count }, () => ({ toolCalls: [{ name: "look" }] }));
@@ -477,37 +476,5 @@ describe("previews", () => {
     }).respond("?", ids);
     setTimeout(() => run.stop(), 5);
     expect((await eventsOf(run)).at(-1)).toMatchObject({ stopReason: "stopped" });
-  });
-});
-
-describe("stop.check", () => {
-  it("is asked at once and then again and again, and its failure stops nothing", async () => {
-    let asked = 0;
-    const errors: unknown[] = [];
-    const run = new Agent({ name: "a", model: scriptedModel(["Hello you"], { delayMs: 500 }) }).respond("?", {
-      ...ids,
-      hooks: { onHookError: (error) => errors.push(error) },
-      stop: {
-        everyMs: 1,
-        check: async (about) => {
-          expect(about).toEqual({ ...ids, runId: run.id });
-          if (++asked === 2) throw new Error("no connection");
-          return asked === 3;
-        },
-      },
-    });
-    expect((await eventsOf(run)).slice(-2)).toMatchObject([{ type: "stopped", by: "stop-check" }, {}]);
-    expect(errors).toEqual([new Error("no connection")]);
-    await tick(5);
-    expect(asked).toBe(3);
-  });
-
-  it("is asked no more after the end", async () => {
-    let asked = 0;
-    const stop = { everyMs: 1, check: () => ++asked < 0 };
-    await new Agent({ name: "a", model: scriptedModel(["Hello"]), stop }).sendMessage("?", ids);
-    const before = asked;
-    await tick(10);
-    expect(asked).toBe(before);
   });
 });

@@ -1,19 +1,21 @@
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { getEventListeners } from "node:events";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { Agent } from "../src/agent.ts";
 import type { AgentOptions, RespondOptions } from "../src/agent-options.ts";
 import { ModelError } from "../src/errors.ts";
 import type { AgentEvent, EventOf, Final } from "../src/events.ts";
 import type { Message } from "../src/messages.ts";
+import type { Model } from "../src/model.ts";
 import { fallback, throttle } from "../src/models.ts";
 import type { Run } from "../src/run.ts";
 import { checkEvents, scriptedModel } from "../src/testing.ts";
 import { tool } from "../src/tool.ts";
+import { answering, httpModel, ids, type Loopback, serve, tick } from "./loopback.ts";
 
-const ids = { userId: "u1", chatId: "c1" };
+const look = tool({ name: "look", description: "Looks", execute: () => "seen" });
 
 beforeAll(async () => {
   // Loads what a run loads: a module takes real time, in which the fake clock would run away.
-  const look = tool({ name: "look", description: "Looks", execute: () => "seen" });
   const model = scriptedModel([{ toolCalls: [{ name: "look" }] }, "Seen."]);
   const budget = { pricing: { scripted: { input: 1, output: 1 } } };
   await new Agent({ name: "a", model, tools: [look], budget, retry: {}, context: { maxTokens: 9000 } }).sendMessage(
@@ -21,13 +23,17 @@ beforeAll(async () => {
     ids,
   );
 });
-beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] }));
-afterEach(() => {
-  // Nothing of a run may go on after its end.
-  expect(vi.getTimerCount()).toBe(0);
-  vi.useRealTimers();
-  vi.restoreAllMocks();
-});
+
+/** Time goes by as the tests say. */
+function useFakeClock(): void {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] }));
+  afterEach(() => {
+    // Nothing of a run may go on after its end.
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+  });
+}
 
 /** A flag as another process would set it, and when it was asked for. */
 class StopFlag {
@@ -114,9 +120,11 @@ function shape(messages: readonly Message[]): string[] {
 }
 
 const byCheck = "onStopped stop-check: the stop check said so";
-const stoppedFinal = "onFinal stopped u1 c1";
+const stoppedFinal = "onFinal stopped u c";
 
 describe("the stop check", () => {
+  useFakeClock();
+
   it("is asked at once and then every everyMs after it has answered, with whose run it is", async () => {
     const flag = new StopFlag(10_000);
     const check = vi.fn(flag.check);
@@ -195,7 +203,7 @@ describe("the stop check", () => {
     const { hooked } = await ending(options({ model: scriptedModel(["Hi"]), stop: { check } }));
     answer(true);
     await vi.advanceTimersByTimeAsync(1);
-    expect(hooked).toEqual(["onFinal completed u1 c1"]);
+    expect(hooked).toEqual(["onFinal completed u c"]);
   });
 
   it("wins where the answer is complete at the same moment", async () => {
@@ -217,6 +225,8 @@ describe("the stop check", () => {
 });
 
 describe("a stop while the model works", () => {
+  useFakeClock();
+
   it("acts before the first event; what was sent is counted, estimated", async () => {
     const { final, hooked } = await ending(options({ stop: { check: new StopFlag(3000).check } }));
     expect(final.durationMs).toBe(3000);
@@ -278,6 +288,8 @@ describe("a stop while the model works", () => {
 });
 
 describe("a stop while the context is summarised", () => {
+  useFakeClock();
+
   it("does not wait for the summary", async () => {
     const model = scriptedModel(["Never asked"]);
     const said = "A sentence that is said again and again, and takes some room. ".repeat(4);
@@ -296,6 +308,8 @@ describe("a stop while the context is summarised", () => {
 });
 
 describe("a stop in a model wrapper", () => {
+  useFakeClock();
+
   const busy = () => new ModelError("p: busy", { kind: "rate-limit", provider: "p" });
 
   it("ends the wait before a repetition; no further request is sent, and what had arrived stays void", async () => {
@@ -342,6 +356,8 @@ describe("a stop in a model wrapper", () => {
 });
 
 describe("a stop while tools work", () => {
+  useFakeClock();
+
   const toolCalls = [{ name: "one" }, { name: "two" }];
 
   it("aborts all of them, gives each call a result, and tells every hook", async () => {
@@ -485,11 +501,13 @@ describe("a stop while tools work", () => {
     const model = scriptedModel([{ toolCalls: [{ name: "inner", args: { input: "?" } }] }, "It was stopped."]);
     const { final, hooked } = await ending(options({ model, tools: [inner.asTool()] }));
     expect(final).toMatchObject({ stopReason: "completed", output: "It was stopped." });
-    expect(hooked).toEqual(["onToolError call_1_1 stopped", "onFinal completed u1 c1"]);
+    expect(hooked).toEqual(["onToolError call_1_1 stopped", "onFinal completed u c"]);
   });
 });
 
 describe("a stopped conversation", () => {
+  useFakeClock();
+
   it("goes on from where it was stopped", async () => {
     const one = silentTool("one", []);
     const model = scriptedModel([{ text: "Let me see.", toolCalls: [{ name: "one" }] }, "Never mind."]);
@@ -503,7 +521,8 @@ describe("a stopped conversation", () => {
 });
 
 describe("how a run ends is one word", () => {
-  const look = tool({ name: "look", description: "Looks", execute: () => "seen" });
+  useFakeClock();
+
   const again = { toolCalls: [{ name: "look" }] };
   const pricing = { scripted: { input: 1, output: 1 } };
 
@@ -519,6 +538,135 @@ describe("how a run ends is one word", () => {
   ] as const)("%s", async (stopReason, agent, output) => {
     const { final, hooked } = await ending(agent);
     expect(final).toMatchObject({ stopReason, output });
-    expect(hooked.at(-1)).toBe(`onFinal ${stopReason} u1 c1`);
+    expect(hooked.at(-1)).toBe(`onFinal ${stopReason} u c`);
+  });
+});
+
+const wait = tool({
+  name: "wait",
+  description: "Waits for its signal",
+  execute: (_, { signal }) =>
+    new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true })),
+});
+const deaf = tool({ name: "deaf", description: "Never ends", execute: () => new Promise(() => {}) });
+
+/** A model that says one word and then neither speaks nor listens. */
+const deafModel: Model = {
+  provider: "own",
+  id: "deaf",
+  async *stream() {
+    yield { type: "text-delta", text: "One", part: 0 };
+    await new Promise(() => {});
+  },
+};
+
+/** One that is an iterator and nothing more. */
+const bareModel: Model = {
+  provider: "own",
+  id: "bare",
+  stream: () => ({ [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}) }) }),
+};
+
+describe("an abort", () => {
+  let silent: Loopback;
+  let talking: Loopback;
+  beforeAll(async () => {
+    silent = await serve(() => {});
+    talking = await serve(answering("One", "two"));
+  });
+  afterAll(async () => {
+    await silent[Symbol.asyncDispose]();
+    await talking[Symbol.asyncDispose]();
+  });
+
+  const calls = (...names: string[]): AgentOptions["model"] =>
+    scriptedModel([{ text: "I do.", toolCalls: names.map((name) => ({ name })) }, "Done"]);
+  const points: Record<string, { model: () => AgentOptions["model"]; at: number | "before" | AgentEvent["type"] }> = {
+    "before the start": { model: () => httpModel(talking.url), at: "before" },
+    "before the server answers": { model: () => httpModel(silent.url), at: 20 },
+    "while the model speaks": { model: () => httpModel(talking.url), at: 20 },
+    "at the first word": { model: () => httpModel(talking.url), at: "text-delta" },
+    "of a model that does not listen": { model: () => deafModel, at: "text-delta" },
+    "of a model that is a bare iterator": { model: () => bareModel, at: 10 },
+    "while a tool works": { model: () => calls("wait"), at: 10 },
+    "while a tool works that does not listen": { model: () => calls("deaf", "look"), at: 10 },
+    "when a tool begins": { model: () => calls("look", "wait"), at: "tool-call-start" },
+    "between two turns": { model: () => calls("look"), at: "tool-result" },
+    "at the end of a turn": { model: () => calls("look"), at: "turn-end" },
+    "while the model is chosen": { model: () => () => new Promise(() => {}), at: 10 },
+  };
+  for (const [name, { model, at }] of Object.entries(points)) {
+    it(`${name} ends the run in order`, async () => {
+      const controller = new AbortController();
+      const { signal } = controller;
+      if (at === "before") controller.abort("why");
+      if (typeof at === "number") setTimeout(() => controller.abort("why"), at);
+      const agent = new Agent({ name: "a", model: model(), tools: [look, wait, deaf], stop: { graceMs: 20 } });
+      const events: AgentEvent[] = [];
+      for await (const event of agent.respond("?", { ...ids, signal })) {
+        events.push(event);
+        if (event.type === at) controller.abort("why");
+      }
+      expect(checkEvents(events)).toEqual([]);
+      expect(events.slice(-2)).toMatchObject([
+        { type: "stopped", reason: "why", by: "signal" },
+        { type: "final", stopReason: "stopped" },
+      ]);
+      expect(getEventListeners(signal, "abort")).toEqual([]);
+    });
+  }
+
+  it("after the end changes nothing", async () => {
+    const controller = new AbortController();
+    const run = new Agent({ name: "a", model: scriptedModel(["Done"]) }).respond("?", {
+      ...ids,
+      signal: controller.signal,
+    });
+    for await (const _ of run);
+    controller.abort();
+    run.stop();
+    expect(run.final?.stopReason).toBe("completed");
+    expect((await run.next()).done).toBe(true);
+  });
+
+  it("may have any reason, or none", async () => {
+    const bare: unknown = Object.create(null);
+    const reasons = [undefined, null, "", "why", 0, new Error("why"), Object.freeze({}), bare, Symbol("why"), () => {}];
+    for (const reason of reasons) {
+      for (const isEarly of [true, false]) {
+        const controller = new AbortController();
+        if (isEarly) controller.abort(reason);
+        else setTimeout(() => controller.abort(reason), 5);
+        const events: AgentEvent[] = [];
+        const agent = new Agent({ name: "a", model: httpModel(talking.url) });
+        for await (const event of agent.respond("?", { ...ids, signal: controller.signal })) events.push(event);
+        expect(checkEvents(events)).toEqual([]);
+        expect(events.slice(-2)).toMatchObject([
+          { type: "stopped", reason: expect.stringMatching(/./), by: "signal" },
+          { stopReason: "stopped" },
+        ]);
+      }
+    }
+  });
+});
+
+describe("a signal that many runs share", () => {
+  it("has one listener for each that runs, none when they have ended, and warns of nothing", async () => {
+    const warnings: Error[] = [];
+    const warn = (warning: Error): number => warnings.push(warning);
+    process.on("warning", warn);
+    const { signal } = new AbortController();
+    let most = 0;
+    const runs = Array.from({ length: 50 }, async () => {
+      const model = scriptedModel([{ toolCalls: [{ name: "look" }, { name: "look" }] }, "Done"], { delayMs: 1 });
+      for await (const _ of new Agent({ name: "a", model, tools: [look] }).respond("?", { ...ids, signal })) {
+        most = Math.max(most, getEventListeners(signal, "abort").length);
+      }
+    });
+    await Promise.all(runs);
+    await tick();
+    process.off("warning", warn);
+    expect(most).toBeLessThanOrEqual(50);
+    expect({ left: getEventListeners(signal, "abort"), warnings }).toEqual({ left: [], warnings: [] });
   });
 });
