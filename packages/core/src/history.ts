@@ -1,4 +1,3 @@
-import { argsJson } from "./args-json.ts";
 import { ConfigError } from "./errors.ts";
 import type { AssistantPart, ContentPart, Input, Message, ToolCallPart, ToolMessage } from "./messages.ts";
 import { isContentPart, textOf, toolCallsOf } from "./messages.ts";
@@ -129,39 +128,4 @@ export function simplify(messages: readonly Message[]): Message[] {
     const text = message.role === "assistant" ? textOf(message) : "";
     return text ? [{ role: "assistant", content: [{ type: "text", text }] }] : [];
   });
-}
-
-const counted = new WeakMap<Message, number>();
-/** What a provider charges for an image is of this order, whatever its size in bytes. */
-const imageTokens = 1000;
-
-/** A rough count of a message's tokens: characters divided by four. Counted once per message. */
-export function estimateTokens(message: Message): number {
-  let tokens = counted.get(message);
-  if (tokens === undefined) {
-    tokens = 4;
-    if (typeof message.content === "string") tokens += message.content.length / 4;
-    else for (const part of message.content) tokens += partTokens(part);
-    tokens = Math.ceil(tokens);
-    counted.set(message, tokens);
-  }
-  return tokens;
-}
-
-function partTokens(part: Exclude<Message["content"], string>[number]): number {
-  switch (part.type) {
-    case "text":
-    case "reasoning":
-    case "refusal":
-      return part.text.length / 4;
-    case "tool-call":
-      return (part.name.length + argsJson(part).length) / 4;
-    case "provider-tool":
-      return (JSON.stringify(part.input ?? "").length + JSON.stringify(part.output ?? "").length) / 4;
-    case "image":
-    case "file":
-      return imageTokens;
-    case "source":
-      return 0;
-  }
 }

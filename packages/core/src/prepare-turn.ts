@@ -1,6 +1,6 @@
 import type { TurnContext } from "./agent-options.ts";
-import { estimateTokens } from "./history.ts";
-import type { JsonSchema, Model, ModelRequest, ModelSettings, ToolDefinition } from "./model.ts";
+import { estimateRequest } from "./estimate-tokens.ts";
+import type { Model, ModelRequest, ModelSettings, ToolDefinition } from "./model.ts";
 import { timeout } from "./models/timeout.ts";
 import type { RunOptions, RunState } from "./run-state.ts";
 import { enabledTools, type Tool } from "./tool.ts";
@@ -24,18 +24,14 @@ export async function prepareTurn(run: RunState): Promise<Turn> {
   const tools = offered.length > 0 ? await run.bound(() => enabledTools(offered, context)) : [];
   const definitions = await Promise.all(tools.map(definitionOf));
   const system = instructions === undefined ? "" : await ask(instructions);
-  const messages = [...run.history];
   const request: ModelRequest = {
-    messages,
+    messages: [...run.history],
     ...(system && { instructions: system }),
     tools: definitions,
     ...(output && { output: { name: "output", schema: await output.jsonSchema() } }),
     settings: settingsFor(run, settings),
   };
-  let tokens =
-    Math.ceil(system.length / 4) + definitions.reduce((sum, { parameters }) => sum + schemaTokens(parameters), 0);
-  for (const message of messages) tokens += estimateTokens(message);
-  return { model: await withLimits(await ask(model), run.options), tools, request, tokens };
+  return { model: await withLimits(await ask(model), run.options), tools, request, tokens: estimateRequest(request) };
 }
 
 /** The model with the agent's timeouts, and around them its retries: a request that took too long is repeated. */
@@ -55,17 +51,6 @@ function settingsFor(run: RunState, settings: ModelSettings): ModelSettings {
 
 async function definitionOf({ name, description, schema, strict }: Tool): Promise<ToolDefinition> {
   return { name, description, parameters: await schema.jsonSchema(), ...(strict && { strict }) };
-}
-
-const counted = new WeakMap<JsonSchema, number>();
-
-function schemaTokens(schema: JsonSchema): number {
-  let tokens = counted.get(schema);
-  if (tokens === undefined) {
-    tokens = Math.ceil(JSON.stringify(schema).length / 4);
-    counted.set(schema, tokens);
-  }
-  return tokens;
 }
 
 function isQuestion<T>(

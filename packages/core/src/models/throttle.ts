@@ -1,5 +1,5 @@
-import { estimateTokens } from "../history.ts";
-import type { Model, ModelRequest } from "../model.ts";
+import { estimateRequest } from "../estimate-tokens.ts";
+import type { Model } from "../model.ts";
 import { count, fields } from "../option-checks.ts";
 import { RequestQueue, type ThrottleOptions } from "./request-queue.ts";
 
@@ -29,7 +29,7 @@ export function throttle(model: Model, options: ThrottleOptions): Model {
     provider,
     id,
     async *stream(request, { signal }) {
-      const entry = await queue.enter(estimate(request), signal);
+      const entry = await queue.enter(estimateRequest(request), signal);
       try {
         for await (const event of model.stream(request, { signal })) {
           if (event.type === "finish")
@@ -41,9 +41,4 @@ export function throttle(model: Model, options: ThrottleOptions): Model {
       }
     },
   };
-}
-
-function estimate({ messages, instructions = "", tools, output }: ModelRequest): number {
-  const characters = instructions.length + JSON.stringify([tools, output]).length;
-  return messages.reduce((sum, message) => sum + estimateTokens(message), Math.ceil(characters / 4));
 }
