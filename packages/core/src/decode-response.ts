@@ -1,7 +1,8 @@
 import { ModelError } from "./errors.ts";
 import type { ModelEvent } from "./model.ts";
 import { toModelError } from "./model-error.ts";
-import { type ServerSentEvent, SseParser } from "./sse.ts";
+import { after } from "./runtime.ts";
+import { SseParser } from "./sse.ts";
 
 /**
  * Turns one answer of a provider into model events: a synchronous state machine, made anew for each request.
@@ -92,7 +93,7 @@ function bodyOf(response: Response, provider: string): ReadableStream<Uint8Array
   throw protocolError(provider, "the answer has no body");
 }
 
-function parseEvent(data: ServerSentEvent["data"], provider: string, isLast: boolean): unknown {
+function parseEvent(data: string, provider: string, isLast: boolean): unknown {
   try {
     return JSON.parse(data);
   } catch (cause) {
@@ -148,12 +149,12 @@ async function drain(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<v
   // Most often the end has come with the last event, and no timer is needed.
   for (let round = 0; round < 5 && !hasEnded; round++) await null;
   if (hasEnded) return;
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let clear = (): void => {};
   const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, drainMs);
+    clear = after(drainMs, resolve);
   });
   await Promise.race([end, late]);
-  clearTimeout(timer);
+  clear();
 }
 
 function cutError(provider: string): ModelError {

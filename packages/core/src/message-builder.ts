@@ -1,5 +1,6 @@
 import { keepArgsJson } from "./args-json.ts";
 import { newId } from "./ids.ts";
+import { isObject } from "./is-object.ts";
 import type { AssistantMessage, AssistantPart, JsonObject, ProviderData, ToolCallPart } from "./messages.ts";
 import type {
   FinishReason,
@@ -171,8 +172,4 @@ function toPart(draft: Draft): AssistantPart | undefined {
   }
   if (draft.text === "" && !providerData && draft.type !== "refusal") return undefined;
   return { type: draft.type, text: draft.text, ...providerData };
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

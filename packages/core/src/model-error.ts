@@ -1,4 +1,6 @@
 import { errorMessage, ModelError, type ModelErrorKind, maskSecrets } from "./errors.ts";
+import { isObject } from "./is-object.ts";
+import { maxTimerMs } from "./runtime.ts";
 
 /** What is known about a failed request. */
 export interface Failure {
@@ -55,8 +57,8 @@ function redirectMessage(status: number | undefined, headers: Headers | undefine
 function readBody(body: unknown): { message?: string; code?: string } {
   if (typeof body === "string") return { message: body.length > 500 ? `${body.slice(0, 500)}…` : body };
   if (Array.isArray(body)) return readBody(body[0]);
-  if (!isRecord(body)) return {};
-  if (isRecord(body["error"])) return readBody(body["error"]);
+  if (!isObject(body)) return {};
+  if (isObject(body["error"])) return readBody(body["error"]);
   if (typeof body["error"] === "string") return { message: body["error"] };
   const { message, detail, code, type } = body;
   const text = message ?? detail;
@@ -131,21 +133,14 @@ function isOutOfCredit(code: string | undefined): boolean {
   return code === "insufficient_quota" || code === "billing_hard_limit_reached";
 }
 
-/** The longest delay that a timer can hold. */
-const maxDelayMs = 2 ** 31 - 1;
-
 function retryAfterMs(headers: Headers): number | undefined {
   const exact = toNumber(headers.get("retry-after-ms"));
   const text = headers.get("retry-after") ?? "";
   const seconds = toNumber(text);
   const ms = Number.isFinite(exact) ? exact : Number.isFinite(seconds) ? seconds * 1000 : Date.parse(text) - Date.now();
-  return ms >= 0 ? Math.min(ms, maxDelayMs) : undefined;
+  return ms >= 0 ? Math.min(ms, maxTimerMs) : undefined;
 }
 
 function toNumber(text: string | null): number {
   return text?.trim() ? Number(text) : Number.NaN;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,5 @@
 import type { MillraceError } from "./errors.ts";
-import type { AssistantMessage, FilePart, ImagePart, Json, JsonObject, Message, SourcePart } from "./messages.ts";
+import type { AssistantMessage, FilePart, ImagePart, Json, Message, SourcePart } from "./messages.ts";
 import type { Usage } from "./usage.ts";
 
 /** A JSON Schema (draft-07 or 2020-12). */
@@ -177,10 +177,4 @@ export interface Model {
   /** The provider's name of the model. */
   readonly id: string;
   stream(request: ModelRequest, options: { signal: AbortSignal }): AsyncIterable<ModelEvent>;
-}
-
-/** The arguments of a tool call as its part needs them: an object, or the raw text when it is none. */
-export interface ParsedArgs {
-  readonly args: JsonObject;
-  readonly invalidArgs?: string;
 }

@@ -1,8 +1,14 @@
+import { isObject } from "./is-object.ts";
 import type { JsonObject } from "./messages.ts";
-import type { ParsedArgs } from "./model.ts";
 
 /** How deep arguments may nest: far beyond any sane tool, far below what overflows a stack that walks them. */
 export const maxDepth = 200;
+
+/** The arguments of a tool call as its part needs them: an object, or the raw text when it is none. */
+export interface ParsedArgs {
+  readonly args: JsonObject;
+  readonly invalidArgs?: string;
+}
 
 /**
  * Reads the arguments of a finished tool call. Models send nothing at all where a tool has no parameters; anything
@@ -12,15 +18,11 @@ export function parseArgs(text: string): ParsedArgs {
   if (text.trim() === "") return { args: {} };
   try {
     const value: unknown = JSON.parse(text);
-    if (isPlainObject(value) && isSafe(value, text)) return { args: value };
+    if (isObject(value) && isSafe(value, text)) return { args: value };
   } catch {
     // Said below, with what came.
   }
   return { args: {}, invalidArgs: text };
-}
-
-function isPlainObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** No `__proto__` key and no bottomless nesting: both are harmless here and break whoever copies or walks the value. */

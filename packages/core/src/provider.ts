@@ -13,6 +13,6 @@ export * from "./messages.ts";
 export * from "./model.ts";
 export * from "./model-error.ts";
 export { checkBaseURL, checkFields } from "./option-checks.ts";
-export { parseArgs } from "./parse-args.ts";
+export { type ParsedArgs, parseArgs } from "./parse-args.ts";
 export * from "./sse.ts";
 export * from "./usage.ts";

@@ -58,8 +58,8 @@ export function environment(name: string): string | undefined {
   }
 }
 
-/** The longest delay that a timer can hold. */
-const maxTimerMs: number = 2 ** 31 - 1;
+/** The longest delay that a timer can hold, in milliseconds. */
+export const maxTimerMs: number = 2 ** 31 - 1;
 
 /**
  * Calls back after `ms`. Gives the function that takes the timer away.
