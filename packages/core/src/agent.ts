@@ -10,7 +10,7 @@ import { Run, readToEnd } from "./run.ts";
 import { type Conversation, type RunOptions, RunState } from "./run-state.ts";
 import { adaptSchema } from "./schema-adapter.ts";
 import { subAgentTool } from "./sub-agent.ts";
-import { flattenTools, type OfferedTool, refuseDuplicates, type Tool, type Tools } from "./tool.ts";
+import { offerTools, type Tool } from "./tool.ts";
 
 /**
  * An agent: a model, its instructions and its tools. Immutable and without state: one serves every user of a process.
@@ -105,17 +105,11 @@ function resolve(options: AgentOptions): RunOptions {
   const { name: _, description: __, hooks: ___, tools = [], output, ...rest } = options;
   return {
     ...rest,
-    tools: offer(tools),
+    tools: offerTools(tools),
     output: output === undefined ? undefined : adaptSchema(output, "output"),
     deps: undefined,
     signal: undefined,
   };
-}
-
-function offer(tools: Tools): OfferedTool[] {
-  const offered = flattenTools(tools);
-  refuseDuplicates(offered);
-  return offered;
 }
 
 /** An option that is there but undefined is one that was not given. */
@@ -143,7 +137,7 @@ function override(agent: RunOptions, call: RespondOptions): RunOptions {
   return {
     ...agent,
     ...rest,
-    ...(tools && { tools: offer(tools) }),
+    ...(tools && { tools: offerTools(tools) }),
     ...(output !== undefined && { output: adaptSchema(output, "output") }),
     ...(settings && { settings: { ...agent.settings, ...settings } }),
     ...(toolExecution && { toolExecution: { ...agent.toolExecution, ...toolExecution } }),

@@ -184,8 +184,18 @@ export interface OfferedTool {
   readonly toolkits: readonly Toolkit[];
 }
 
-/** The tools of a nested list. Toolkits' `tools` are read now. */
-export function flattenTools(tools: Tools, toolkits: readonly Toolkit[] = [], at = "tools"): OfferedTool[] {
+/** The tools of a nested list. Toolkits' `tools` are read now. Throws where two tools have the same name. */
+export function offerTools(tools: Tools): OfferedTool[] {
+  const offered = flattenTools(tools, [], "tools");
+  const names = new Set<string>();
+  for (const { name } of offered.map(({ tool }) => tool)) {
+    if (names.has(name)) throw new ConfigError("tools", `two tools are named "${name}"; names must be different`);
+    names.add(name);
+  }
+  return offered;
+}
+
+function flattenTools(tools: Tools, toolkits: readonly Toolkit[], at: string): OfferedTool[] {
   return tools.flatMap((entry, index) => {
     const here = `${at}[${index}]`;
     if (isToolList(entry)) return flattenTools(entry, toolkits, here);
@@ -202,17 +212,6 @@ export function flattenTools(tools: Tools, toolkits: readonly Toolkit[] = [], at
 
 function isToolList(entry: Tool | Toolkit | Tools): entry is Tools {
   return Array.isArray(entry);
-}
-
-/** Throws where two tools have the same name. */
-export function refuseDuplicates(offered: readonly OfferedTool[], at = "tools"): void {
-  const seen = new Set<string>();
-  for (const {
-    tool: { name },
-  } of offered) {
-    if (seen.has(name)) throw new ConfigError(at, `two tools are named "${name}"; names must be different`);
-    seen.add(name);
-  }
 }
 
 /** The tools on offer now. */
