@@ -1,5 +1,5 @@
 import type { MillraceError, ToolCallError } from "./errors.ts";
-import type { ContentPart, FilePart, ImagePart, Json, JsonObject, Message, SourcePart } from "./messages.ts";
+import type { FilePart, ImagePart, Json, Message, SourcePart } from "./messages.ts";
 import type { FinishReason } from "./model.ts";
 import type { Usage } from "./usage.ts";
 
@@ -313,6 +313,3 @@ export type AgentEvent =
 
 /** The event of a given `type`. */
 export type EventOf<Type extends AgentEvent["type"]> = Extract<AgentEvent, { type: Type }>;
-
-/** What a tool may return: text, JSON, or content parts (an image tool). */
-export type ToolOutput = Json | readonly ContentPart[] | JsonObject;
