@@ -63,6 +63,8 @@ const wrong: [option: string, value: unknown][] = [
   ["stop.check", secret],
   ["stop.everyMs", 0],
   ["stop.graceMs", -1],
+  ["budget.maxUsd", -1],
+  ["budget.onExceeded", "warn"],
   ["hooks", secret],
   ["hooks", [null]],
   ["hooks.onFinal", secret],

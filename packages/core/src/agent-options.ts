@@ -236,7 +236,7 @@ const overridable = {
     reserveUsd: amount,
     maxTokens: count,
     maxToolCalls: countOrNone,
-    onExceeded: anything,
+    onExceeded: oneOf("stop", "continue"),
     ledger: anything,
     account: callable,
   }),
