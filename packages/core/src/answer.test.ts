@@ -30,3 +30,32 @@ test("a repeated request makes void what it had shown, and still costs", async (
     usage: { inputTokens: 14, outputTokens: 3 + Math.ceil("It is rai".length / 4), estimated: true },
   });
 });
+
+test("a finish without message or usage is a broken contract, and the run still ends with what had arrived", async () => {
+  for (const finish of [{ type: "finish" }, { type: "finish", message: { role: "assistant", content: [] } }]) {
+    const model: Model = {
+      provider: "test",
+      id: "careless",
+      async *stream() {
+        yield { type: "text-delta", text: "It is sunny", part: 0 };
+        yield JSON.parse(JSON.stringify(finish));
+      },
+    };
+    const run = new Agent({ name: "a", model }).respond("weather?", { userId: "u", chatId: "c" });
+    const reading = (async () => {
+      for await (const _ of run);
+    })();
+    await expect(reading).rejects.toMatchObject({ name: "ModelError", kind: "protocol" });
+    expect(run.final).toMatchObject({ stopReason: "error", output: "It is sunny", usage: { estimated: true } });
+  }
+});
+
+test("a question that gives no model is named", async () => {
+  const model = (): Model => JSON.parse('"gpt-5"');
+  const run = new Agent({ name: "a", model }).respond("weather?", { userId: "u", chatId: "c" });
+  await expect(
+    (async () => {
+      for await (const _ of run);
+    })(),
+  ).rejects.toMatchObject({ name: "ConfigError", option: "model" });
+});

@@ -94,7 +94,7 @@ export class Answer {
         this.#told = { ...this.#told, ...event.usage };
         return undefined;
       case "finish":
-        this.finish = event;
+        this.finish = checkedFinish(event, this.model);
         return undefined;
     }
   }
@@ -219,4 +219,14 @@ export class Answer {
 /** Zeros say that the provider told nothing, unless they are said to be no estimate. */
 function isTold({ inputTokens, outputTokens, estimated }: Usage): boolean {
   return inputTokens > 0 || outputTokens > 0 || estimated === false;
+}
+
+/** A model that somebody wrote by hand may forget what the rest of the run counts on. */
+function checkedFinish(finish: ModelFinish, { provider, id }: ModelName): ModelFinish {
+  const { message, usage }: { message?: Partial<AssistantMessage>; usage?: Partial<Usage> } = finish;
+  if (Array.isArray(message?.content) && typeof usage === "object" && usage !== null) return finish;
+  throw new ModelError(`${provider}: the finish event of ${id} lacks its message or its usage`, {
+    kind: "protocol",
+    provider,
+  });
 }

@@ -2,6 +2,7 @@ import type { TurnContext } from "./agent-options.ts";
 import { estimateRequest } from "./estimate-tokens.ts";
 import type { Model, ModelRequest, ModelSettings, ToolDefinition } from "./model.ts";
 import { timeout } from "./models/timeout.ts";
+import { wrong } from "./option-checks.ts";
 import type { RunOptions, RunState } from "./run-state.ts";
 import { enabledTools, type Tool } from "./tool.ts";
 
@@ -36,6 +37,7 @@ export async function prepareTurn(run: RunState): Promise<Turn> {
 
 /** The model with the agent's timeouts, and around them its retries: a request that took too long is repeated. */
 export async function withLimits(model: Model, { timeouts, retry: policies }: RunOptions): Promise<Model> {
+  if (typeof model?.stream !== "function") throw wrong("model", 'a model such as openai("…") from the function', model);
   const limited = timeout(model, timeouts);
   if (!policies) return limited;
   const { retry } = await import("./models/retry.ts");

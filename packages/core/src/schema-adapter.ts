@@ -114,7 +114,8 @@ async function jsonSchemaValidator(schema: ValidatorSchema, option: string): Pro
       const innermost = errors.filter((error) => !/^(properties|items|allOf|\$ref)$/.test(error.keyword));
       const issues = (innermost.length ? innermost : errors).map((error) => ({
         path: pathOf(error.instanceLocation),
-        message: error.error,
+        // Some end in a full stop; they stand inside a sentence.
+        message: error.error.replace(/\.$/, ""),
       }));
       return valid ? { ok: true, value } : { ok: false, issues };
     } catch (cause) {
