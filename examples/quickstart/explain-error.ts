@@ -8,7 +8,7 @@ export function explainError(error: unknown): string {
     case "auth":
       return `${message}\nCheck the key in OPENAI_API_KEY or ANTHROPIC_API_KEY.`;
     case "network":
-      return `${message}\nIs the server running, and can this machine reach it? OPENAI_BASE_URL says where it is.`;
+      return `${message}\nIs the server running, and can this machine reach it? OPENAI_BASE_URL or ANTHROPIC_BASE_URL says where it is.`;
     case "rate-limit":
     case "overloaded":
       return `${message}\nTry again in a moment.`;
