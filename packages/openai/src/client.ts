@@ -1,20 +1,5 @@
-import {
-  ConfigError,
-  checkBaseURL,
-  checkFields,
-  errorMessage,
-  isMillraceError,
-  type ModelErrorKind,
-  maskSecrets,
-  toModelError,
-} from "millrace/provider";
-import OpenAI, {
-  APIConnectionError,
-  APIConnectionTimeoutError,
-  APIError,
-  type ClientOptions,
-  OpenAIError,
-} from "openai";
+import { ConfigError, checkBaseURL, checkFields, toModelError } from "millrace/provider";
+import OpenAI, { type APIError, type ClientOptions } from "openai";
 import { isObject } from "./wire.ts";
 
 /** How to reach a server. */
@@ -86,60 +71,6 @@ function makeClient(options: ConnectionOptions, provider: string, defaults: Clie
 /** The key that requests with these options carry; undefined before the first one. */
 export function secretOf(options: ConnectionOptions): string | undefined {
   return (options.client ?? clients.get(options))?.apiKey ?? undefined;
-}
-
-/** What went wrong with a request, as our error. A `secret` that the server quotes is masked. */
-export function requestError(error: unknown, provider: string, secret: string | undefined): Error {
-  if (isMillraceError(error)) return error;
-  if (error instanceof APIConnectionTimeoutError) {
-    return toModelError({ provider, kind: "timeout", message: error.message, cause: error });
-  }
-  if (error instanceof APIConnectionError) {
-    const message = reasonOf(error);
-    // Fetch quotes a URL with a password in it: then without the cause.
-    const isClean = maskSecrets(message) === message;
-    return toModelError({ provider, kind: "network", message, ...(isClean && { cause: error }) });
-  }
-  if (error instanceof APIError && error.status !== undefined) {
-    const { status, headers } = error;
-    const body = masked(error.error ?? bare(error.message, status), secret);
-    // Without the cause: the client quotes the body in its message, and with it what must be masked.
-    return toModelError({ provider, status, headers, body, kind: dialectKind(status, body) });
-  }
-  // What else the client throws is about credentials: an apiKey function that failed, a header that is missing.
-  const kind = error instanceof OpenAIError ? "auth" : "invalid-request";
-  const said = errorMessage(error);
-  const message = String(masked(said, secret));
-  // Fetch quotes a key that no header can hold: then without the cause, too.
-  return toModelError({ provider, kind, message, ...(message === said && { cause: error }) });
-}
-
-/** What the status does not say: xAI refuses a key with 400, Perplexity names a full context in words of its own. */
-function dialectKind(status: number, body: unknown): ModelErrorKind | undefined {
-  if (status !== 400) return undefined;
-  const said = JSON.stringify(body);
-  if (/(incorrect|invalid) api.?key/i.test(said)) return "auth";
-  return /too_many_prompt_tokens|messages (is|are) too long/i.test(said) ? "context-overflow" : undefined;
-}
-
-/** Keys of compatible servers have no form by which they could be known. */
-function masked(body: unknown, secret: string | undefined): unknown {
-  if (secret === undefined || secret.length < 8) return body;
-  return JSON.parse(JSON.stringify(body).replaceAll(JSON.stringify(secret).slice(1, -1), "…"));
-}
-
-/** The client says `Connection error.`; why, stands in its cause. */
-function reasonOf(error: APIConnectionError): string {
-  const { cause } = error;
-  const deeper = cause instanceof Error ? cause.cause : undefined;
-  const why = deeper instanceof Error ? deeper.message : cause instanceof Error ? cause.message : "";
-  return why === "" ? error.message : `${error.message} ${why}`;
-}
-
-/** The client puts the status before a message: ours has it already. */
-function bare(message: string, status: number): string {
-  const prefix = `${status} `;
-  return message.startsWith(prefix) ? message.slice(prefix.length) : message;
 }
 
 const connectionFields = Object.keys({

@@ -9,9 +9,9 @@ import {
   noUsage,
   type Usage,
 } from "millrace/provider";
+import { protocolError, streamError } from "./failure.ts";
 import { ReasoningDetails } from "./reasoning-details.ts";
 import { Sources } from "./sources.ts";
-import { protocolError, streamError } from "./stream-error.ts";
 import { ThinkTags } from "./think-tags.ts";
 import { ToolCallDeltas } from "./tool-call-deltas.ts";
 import { chatUsage } from "./usage.ts";

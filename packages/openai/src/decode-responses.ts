@@ -9,8 +9,8 @@ import {
   newId,
   type ProviderToolPart,
 } from "millrace/provider";
+import { protocolError, streamError } from "./failure.ts";
 import { Sources } from "./sources.ts";
-import { protocolError, streamError } from "./stream-error.ts";
 import { responsesUsage } from "./usage.ts";
 import { isList, isObject, textIn, without } from "./wire.ts";
 

@@ -1,5 +1,5 @@
 import { type Decoder, decodeResponse, type Model, type ModelRequest } from "millrace/provider";
-import { requestError } from "./client.ts";
+import { toFailure } from "./failure.ts";
 
 /** What one of the two APIs does for a model. */
 export interface Wiring {
@@ -25,7 +25,7 @@ export function modelOf(wiring: Wiring): Model {
           try {
             return await wiring.post(request, own);
           } catch (error) {
-            throw requestError(error, provider, wiring.secret());
+            throw toFailure(error, provider, wiring.secret());
           }
         },
         wiring.decoder(),
