@@ -180,7 +180,8 @@ function isChain({ steps, api }: Conversation): boolean {
 const conversations = loadConversations({ api: ["openai-chat", "openai-responses"] });
 
 describe("recorded conversations", () => {
-  if (fixturesFolder() === undefined) it.skip("skipped: MILLRACE_FIXTURES names no folder of recorded traffic", () => {});
+  if (fixturesFolder() === undefined)
+    it.skip("skipped: MILLRACE_FIXTURES names no folder of recorded traffic", () => {});
   it.each(conversations.filter(isChain).map((chain) => [chain.id, chain] as const))("%s", async (_id, conversation) => {
     await (conversation.api === "openai-chat" ? checkChat(conversation) : checkResponses(conversation));
   });
