@@ -72,11 +72,11 @@ export function anthropic(modelId: string, options: AnthropicOptions = {}): Mode
   const { maxOutputTokens = 32_000, cache = "auto", betas = [] } = options;
   if (typeof modelId !== "string" || !modelId)
     throw new ConfigError(
-      "modelId",
+      "anthropic.modelId",
       `expected a model's name such as "claude-sonnet-4-6", got ${JSON.stringify(modelId)}`,
     );
   if (!Number.isInteger(maxOutputTokens) || maxOutputTokens < 1) {
-    throw new ConfigError("maxOutputTokens", `expected a positive integer, got ${maxOutputTokens}`);
+    throw new ConfigError("anthropic.options.maxOutputTokens", `expected a positive integer, got ${maxOutputTokens}`);
   }
   checkBaseURL(options.baseURL, "anthropic.options.baseURL");
   const headers = betas.length > 0 ? { "anthropic-beta": betas.join(",") } : {};

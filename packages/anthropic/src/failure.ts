@@ -43,10 +43,13 @@ function causeMessage(error: unknown, message: string, secret: string | undefine
   return causes.length > 1 ? hide(causes.join(": "), secret) : message;
 }
 
-function hide(text: string, secret: string | undefined): string {
-  return secret ? text.replaceAll(secret, "…") : text;
+/** A key so short is a stand-in for one, and could stand anywhere. */
+const leastSecret = 8;
+
+function hide(text: string, secret = ""): string {
+  return secret.length < leastSecret ? text : text.replaceAll(secret, "…");
 }
 
-function hideDeep(body: unknown, secret: string | undefined): unknown {
-  return secret ? JSON.parse(hide(JSON.stringify(body), secret)) : body;
+function hideDeep(body: unknown, secret = ""): unknown {
+  return JSON.parse(hide(JSON.stringify(body), JSON.stringify(secret).slice(1, -1)));
 }

@@ -6,7 +6,6 @@
 export { type AnthropicOptions, anthropic } from "./anthropic.ts";
 export type { CacheOption } from "./cache.ts";
 export type { MessagesClient } from "./client.ts";
-export { AnthropicDecoder } from "./decode.ts";
 export { type EncodeOptions, encode } from "./encode.ts";
 export { type AnthropicHistory, toAnthropicMessages } from "./encode-messages.ts";
-export { fromAnthropicMessages } from "./from-messages.ts";
+export { fromAnthropicMessages } from "./from-anthropic-messages.ts";
