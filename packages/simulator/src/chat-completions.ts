@@ -1,5 +1,5 @@
 import { checkChatRequest } from "./check-chat.ts";
-import { type Conversation, contentText, looksFailed, type Message } from "./conversation.ts";
+import { type Conversation, contentText, looksFailed, type Message, toTool, toToolChoice } from "./conversation.ts";
 import { type JsonObject, list, object, objects, parseJson, string } from "./json.ts";
 import { openaiError } from "./openai-errors.ts";
 import { dataFrame, type Exchange, jsonChunks, type Protocol, wordChunks } from "./protocol.ts";
@@ -25,21 +25,14 @@ export const chatCompletions: Protocol = {
 
   read(body): Conversation {
     const format = object(body.response_format);
-    const choice = body.tool_choice ?? "auto";
+    const choice = body.tool_choice;
     const thinking = [body.reasoning_effort, object(body.reasoning).effort, object(body.thinking).type];
     return {
       messages: withFiles(objects(body.messages)).flatMap(readMessage),
       tools: objects(body.tools)
         .map((tool) => object(tool.function))
-        .map(({ name, description, parameters }) => ({
-          name: string(name),
-          description: string(description),
-          parameters: object(parameters),
-        })),
-      toolChoice:
-        choice === "auto" || choice === "none" || choice === "required"
-          ? choice
-          : { name: string(object(object(choice).function).name) },
+        .map(toTool),
+      toolChoice: toToolChoice(choice, object(object(choice).function).name),
       parallel: body.parallel_tool_calls !== false,
       schema:
         format.type === "json_schema"

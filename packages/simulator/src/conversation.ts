@@ -46,6 +46,17 @@ export interface Reply {
   stopSequence: string | undefined;
 }
 
+/** The tool that OpenAI's APIs describe so. */
+export function toTool({ name, description, parameters }: JsonObject): ToolDefinition {
+  return { name: string(name), description: string(description), parameters: object(parameters) };
+}
+
+/** OpenAI's `tool_choice`: a word, or else the function of this name. */
+export function toToolChoice(choice: unknown, name: unknown): Conversation["toolChoice"] {
+  if (choice === undefined || choice === null) return "auto";
+  return choice === "auto" || choice === "none" || choice === "required" ? choice : { name: string(name) };
+}
+
 /** A token is taken to be four characters. */
 export const countTokens = (text: string): number => Math.ceil(text.length / 4);
 

@@ -1,6 +1,6 @@
 import { ANY_JSON } from "./chat-completions.ts";
 import { checkResponsesRequest } from "./check-responses.ts";
-import { type Conversation, contentText, looksFailed, type Message } from "./conversation.ts";
+import { type Conversation, contentText, looksFailed, type Message, toTool, toToolChoice } from "./conversation.ts";
 import { type JsonObject, list, object, objects, parseJson, string } from "./json.ts";
 import { openaiError } from "./openai-errors.ts";
 import { type EventData, type Exchange, eventFrame, jsonChunks, newId, type Protocol, wordChunks } from "./protocol.ts";
@@ -22,22 +22,15 @@ export const responses: Protocol = {
 
   read(body): Conversation {
     const format = object(object(body.text).format);
-    const choice = body.tool_choice ?? "auto";
+    const choice = body.tool_choice;
     const effort = object(body.reasoning).effort ?? object(body.reasoning).summary;
     return {
       messages:
         typeof body.input === "string" ? [{ role: "user", text: body.input }] : objects(body.input).flatMap(readItem),
       tools: objects(body.tools)
         .filter(({ type }) => type === "function")
-        .map(({ name, description, parameters }) => ({
-          name: string(name),
-          description: string(description),
-          parameters: object(parameters),
-        })),
-      toolChoice:
-        choice === "auto" || choice === "none" || choice === "required"
-          ? choice
-          : { name: string(object(choice).name) },
+        .map(toTool),
+      toolChoice: toToolChoice(choice, object(choice).name),
       parallel: body.parallel_tool_calls !== false,
       schema:
         format.type === "json_schema" ? object(format.schema) : format.type === "json_object" ? ANY_JSON : undefined,
