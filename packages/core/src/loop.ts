@@ -1,5 +1,4 @@
 import { Answer } from "./answer.ts";
-import type { Budget } from "./budget.ts";
 import type { ContextOptions } from "./context/context-options.ts";
 import { errorMessage, MillraceError } from "./errors.ts";
 import type { AgentEvent, Final, ModelName } from "./events.ts";
@@ -11,6 +10,7 @@ import type { FinishReason, Model, ModelFinish } from "./model.ts";
 import { OpenRequest } from "./open-request.ts";
 import { checkOutput } from "./output.ts";
 import { prepareTurn, type Turn } from "./prepare-turn.ts";
+import type { RunBudget } from "./run-budget.ts";
 import { RunCut } from "./run-control.ts";
 import type { Ending, RunState } from "./run-state.ts";
 import { Breath } from "./runtime.ts";
@@ -146,7 +146,7 @@ async function* fitTurn(
 }
 
 /** Sets aside what the turn's request may cost. */
-async function reserve(run: RunState, { model, request, tokens }: Turn): ReturnType<Budget["reserve"]> {
+async function reserve(run: RunState, { model, request, tokens }: Turn): ReturnType<RunBudget["reserve"]> {
   return run.budget
     ? run.budget.reserve(nameOf(model), request, tokens, run.usage)
     : { exceeded: undefined, stop: false };

@@ -1,5 +1,4 @@
 import type { AgentOptions, RespondOptions, TurnContext } from "./agent-options.ts";
-import type { Budget } from "./budget.ts";
 import type { ContextFitter } from "./context/context-fitter.ts";
 import { ConfigError, errorJson } from "./errors.ts";
 import type { AgentEvent, Final, MessageAdded, ModelName, RunInfo, StopReason } from "./events.ts";
@@ -7,6 +6,7 @@ import { deepFreeze } from "./freeze.ts";
 import { repairHistory, simplify } from "./history.ts";
 import { HookRunner } from "./hooks.ts";
 import { type Message, textOf } from "./messages.ts";
+import type { RunBudget } from "./run-budget.ts";
 import { RunControl } from "./run-control.ts";
 import { type Bound, bindContext } from "./runtime.ts";
 import type { SchemaAdapter } from "./schema-adapter.ts";
@@ -49,7 +49,7 @@ export class RunState {
   /** Calls tools, hooks and questions in the async context of the caller of `respond()`. */
   readonly bound: Bound = bindContext();
   hooks: HookRunner | undefined;
-  budget: Budget | undefined;
+  budget: RunBudget | undefined;
   /** The conversation: what was given and what was added. */
   history: Message[] = [];
   turn = 0;
@@ -101,8 +101,8 @@ export class RunState {
     const { history } = this.#conversation;
     const parent = this.options.signal && runOf.get(this.options.signal)?.budget;
     if (this.options.budget || parent) {
-      const { Budget } = await import("./budget.ts");
-      this.budget = new Budget(this.info, this.options.budget, parent);
+      const { RunBudget } = await import("./run-budget.ts");
+      this.budget = new RunBudget(this.info, this.options.budget, parent);
     }
     const given = typeof history === "function" ? await this.control.wait(history(this.info.id)) : history;
     const whole = [...given, ...input];

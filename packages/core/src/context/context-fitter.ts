@@ -5,7 +5,7 @@ import type { ContentPart, Message, UserMessage } from "../messages.ts";
 import type { ModelRequest } from "../model.ts";
 import { type Turn, withLimits } from "../prepare-turn.ts";
 import { RunCut } from "../run-control.ts";
-import type { RunState } from "../run-state.ts";
+import type { RunState, Unstamped } from "../run-state.ts";
 import { Breath } from "../runtime.ts";
 import type { Usage } from "../usage.ts";
 import { askStrategy } from "./ask-strategy.ts";
@@ -24,8 +24,6 @@ const nextTry = 0.6;
 /** What the usage that a provider reports can do to the estimates that follow. */
 const mostCorrection = 3;
 const leastCorrection = 0.75;
-
-type Event = Parameters<RunState["stamp"]>[0];
 
 /** What a turn has for its messages. */
 interface Room {
@@ -87,7 +85,7 @@ export class ContextFitter {
       if (plan.tokens > room.tokens && this.#options.maxMessageTokens === undefined && plan.longestResult > half) {
         plan = this.#plan(given, tally, { maxResultTokens: half });
       }
-      const events: Event[] = [];
+      const events: Unstamped[] = [];
       fitted = await this.#cut(turn, plan, room, tally, overflow !== undefined, events);
       for (const event of events) yield this.#run.stamp(event);
     }
@@ -152,7 +150,7 @@ export class ContextFitter {
     longest: number,
     limit: number,
     corrected: (tokens: number) => number,
-  ): Omit<ContextOverflow, "seq" | "at" | "run"> | undefined {
+  ): Unstamped<ContextOverflow> | undefined {
     const { maxTokens, maxMessageTokens = 0 } = this.#options;
     const type = "context-overflow";
     const refused = this.#refused;
@@ -171,7 +169,7 @@ export class ContextFitter {
     room: Room,
     tally: TokenTally,
     overflows: boolean,
-    events: Event[],
+    events: Unstamped[],
   ): Promise<Fitted> {
     const {
       drop = "oldest",
@@ -221,7 +219,7 @@ export class ContextFitter {
     plan: ContextPlan,
     room: Room,
     tally: TokenTally,
-    events: Event[],
+    events: Unstamped[],
   ): Promise<(Summary & { readonly units: number }) | undefined> {
     const run = this.#run;
     const known = knownSummaries(plan);
@@ -256,7 +254,7 @@ export class ContextFitter {
     model: Turn["model"],
     request: ModelRequest,
     tally: TokenTally,
-    events: Event[],
+    events: Unstamped[],
   ): Promise<boolean> {
     const { budget, usage, control } = this.#run;
     if (!budget) return false;
