@@ -39,6 +39,9 @@ for await (const event of agent.respond("Hey, what time is it?", { userId: "u1",
     case "tool-error":
       console.log(`[${event.name}] failed (${event.error.kind}): ${event.error.message}`);
       break;
+    case "context-overflow":
+      console.log(`\nThe conversation was cut: ${event.tokens} tokens, the limit is ${event.limit}.`);
+      break;
     case "max-turns-reached":
       console.log(`\nNo answer after ${event.maxTurns} turns.`);
       break;
