@@ -80,3 +80,12 @@ describe("fillTemplate", () => {
     );
   });
 });
+
+describe("fillTemplate in steps", () => {
+  it("leaves names without a value where it is asked to", () => {
+    expect(fillTemplate("{a} and {b}", { a: "one" }, { partial: true })).toEqual([
+      { type: "text", text: "one and {b}" },
+    ]);
+    expect(() => fillTemplate("{a} and {b}", { a: "one" })).toThrow("{b}");
+  });
+});

@@ -55,6 +55,7 @@ export function toBase64(bytes: Uint8Array): string {
  * Content from a template: `{name}` is replaced by a text, a part, or a list of them; `{{` and `}}` stand for braces.
  * Text between parts is trimmed and left out where nothing remains.
  *
+ * @param options.partial leave a name without a value as it is, to be filled later. Default: false.
  * @throws {@link ConfigError} for a name that has no value
  *
  * @example
@@ -70,6 +71,7 @@ export function toBase64(bytes: Uint8Array): string {
 export function fillTemplate(
   template: string,
   values: { readonly [name: string]: string | ContentPart | readonly ContentPart[] },
+  { partial = false }: { partial?: boolean } = {},
 ): ContentPart[] {
   const parts: ContentPart[] = [];
   let pending = "";
@@ -84,9 +86,9 @@ export function fillTemplate(
       continue;
     }
     const value = Object.hasOwn(values, name) ? values[name] : undefined;
-    if (value === undefined) throw new ConfigError("template", `there is no value for {${name}}`);
-    if (typeof value === "string") {
-      pending += value;
+    if (value === undefined && !partial) throw new ConfigError("template", `there is no value for {${name}}`);
+    if (value === undefined || typeof value === "string") {
+      pending += value ?? token;
     } else {
       flush();
       parts.push(...[value].flat());

@@ -1,4 +1,4 @@
-import { ConfigError } from "./errors.ts";
+import { ConfigError, errorMessage } from "./errors.ts";
 import type { AssistantPart, ContentPart, Input, Message, ToolCallPart, ToolMessage } from "./messages.ts";
 import { isContentPart, textOf, toolCallsOf } from "./messages.ts";
 import { wrong } from "./option-checks.ts";
@@ -11,9 +11,17 @@ export function toMessages(input: Input): Message[] {
   }
   if (!Array.isArray(input)) throw wrong("input", "a string, content parts or messages", input);
   // Copied: what joins a history is frozen, and the caller's own objects must not be.
-  if (isParts(input)) return [{ role: "user", content: structuredClone(input) }];
+  if (isParts(input)) return [{ role: "user", content: copied(input) }];
   checkMessages(input, "input");
-  return structuredClone([...input]);
+  return copied([...input]);
+}
+
+function copied<T>(value: T): T {
+  try {
+    return structuredClone(value);
+  } catch (cause) {
+    throw new ConfigError("input", `expected plain data: ${errorMessage(cause)}`, { cause });
+  }
 }
 
 function isParts(input: Input): input is readonly ContentPart[] {

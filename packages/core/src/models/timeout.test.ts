@@ -234,3 +234,15 @@ describe("an agent's retry", () => {
     expect(() => new Agent({ name: "a", model, retry: { maxDelayMs: -1 } })).toThrow("retry.maxDelayMs");
   });
 });
+
+describe("a model written by hand", () => {
+  it("that yields what is no event fails, instead of leaving its run to hang", async () => {
+    const model: Model = { provider: "test", id: "odd", stream: oddStream };
+    const agent = new Agent({ name: "a", model });
+    await expect(agent.sendMessage("hello", { userId: "u", chatId: "c" })).rejects.toThrow(TypeError);
+  });
+});
+
+async function* oddStream(): AsyncGenerator<ModelEvent, void> {
+  yield JSON.parse("null");
+}

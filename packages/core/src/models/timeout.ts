@@ -109,6 +109,15 @@ class TimedStream implements AsyncIterableIterator<ModelEvent, undefined> {
   }
 
   readonly #take = (step: IteratorResult<ModelEvent>): void => {
+    try {
+      this.#pass(step);
+    } catch (error) {
+      // A model written by hand may yield what is no event: that is its failure.
+      this.#fail(error);
+    }
+  };
+
+  #pass(step: IteratorResult<ModelEvent>): void {
     this.#isWaiting = false;
     if (step.done || this.#isOver) {
       this.#close();
@@ -132,7 +141,7 @@ class TimedStream implements AsyncIterableIterator<ModelEvent, undefined> {
       this.#clearTimer();
     }
     this.#resolve(step);
-  };
+  }
 
   readonly #abort = (): void => this.#cut(this.#signal.reason);
 
