@@ -323,7 +323,13 @@ test("a reader that does not read stops the socket", async () => {
 });
 
 /** A fetch whose answers are the bytes of a kept run, each connection cut where `cuts` says, in chunks of `size`. */
-function cutFetch(lines: readonly string[], cuts: readonly number[], size: number, isRude: boolean): typeof fetch {
+function cutFetch(
+  lines: readonly string[],
+  cuts: readonly number[],
+  size: number,
+  isRude: boolean,
+  id = "",
+): typeof fetch {
   let connection = 0;
   return async (_, init) => {
     const last = new Headers(init?.headers).get("last-event-id");
@@ -342,7 +348,7 @@ function cutFetch(lines: readonly string[], cuts: readonly number[], size: numbe
       },
       { highWaterMark: 0 },
     );
-    return new Response(body, { headers: { "content-type": "text/event-stream" } });
+    return new Response(body, { headers: { "content-type": "text/event-stream", ...(id && { "x-run-id": id }) } });
   };
 }
 
@@ -352,8 +358,8 @@ async function keptLines(agent = weatherAgent()): Promise<string[]> {
   return [...server.runs.values()][0]?.lines ?? [];
 }
 
-async function readCut(lines: readonly string[], cuts: readonly number[], size: number, isRude: boolean) {
-  const fetch = cutFetch(lines, cuts, size, isRude);
+async function readCut(lines: readonly string[], cuts: readonly number[], size: number, isRude: boolean, id = "") {
+  const fetch = cutFetch(lines, cuts, size, isRude, id);
   const client = connect("http://host/chat", { fetch, retry: { initialDelayMs: 0, maxRetries: cuts.length } });
   return readAll(client.respond("Weather?", { chatId: "c1" }));
 }
@@ -365,8 +371,10 @@ test("a stream that is cut at any byte is read again without loss or repetition"
   const first = Buffer.byteLength(lines[0] ?? "");
   const total = Buffer.byteLength(lines.join(""));
   for (let cut = 0; cut < total; cut++) {
-    const { events, error } = await readCut(lines, [cut], 512, cut % 2 === 0);
-    if (cut < first) {
+    // A server tells the run's id before its first event; what lies between may not let the header pass.
+    const id = cut % 4 < 2 ? whole[0]?.run.id : "";
+    const { events, error } = await readCut(lines, [cut], 512, cut % 2 === 0, id);
+    if (cut < first && !id) {
       // Without the run's id there is nothing to attach to.
       expect({ cut, events, error }).toMatchObject({ events: [], error: { kind: "network", attempts: 1 } });
     } else {
@@ -421,4 +429,17 @@ test("a server that repeats what was read, and one that leaves events out", asyn
     );
   expect((await read(0)).events).toHaveLength(lines.length);
   expect(await read(7)).toMatchObject({ events: { length: 5 }, error: { kind: "protocol" } });
+});
+
+test("a page reads the latest run of a chat, and stops it; a chat without one gives an empty stream", async () => {
+  const { server, client } = await serve(weatherAgent(["a long answer of many words ".repeat(50)], 5));
+  expect(await readAll(client.attach({ chatId: "c1" }))).toEqual({ events: [], final: undefined, error: undefined });
+  const first = client.respond("Hello", { chatId: "c1" });
+  await first.next();
+  const second = client.attach({ chatId: "c1" });
+  expect((await second.next()).value).toMatchObject({ type: "run-start", run: { id: first.id } });
+  await second.stop();
+  expect((await readAll(second)).final).toMatchObject({ stopReason: "stopped" });
+  expect((await readAll(first)).final).toEqual(second.final);
+  expect(server.requests.at(-1)?.url).toBe(`/chat?run=${first.id}`);
 });

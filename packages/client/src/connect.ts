@@ -1,7 +1,8 @@
-import { ConfigError, type Input } from "millrace/provider";
+import { ConfigError } from "millrace/provider";
 import { checkEvent } from "./check-event.ts";
-import { Endpoint, type EndpointOptions } from "./endpoint.ts";
+import { Endpoint, type EndpointOptions, type RemoteInput } from "./endpoint.ts";
 import { readSse } from "./read-sse.ts";
+import type { RemoteSource } from "./remote-events.ts";
 import { RemoteRun } from "./remote-run.ts";
 import { type RetryOptions, retryPolicy } from "./retry.ts";
 
@@ -40,9 +41,12 @@ export interface AttachOptions {
 /** The runs of a server. Made by {@link connect}. */
 export interface Client {
   /** Starts a run; nothing is sent before its events are read. */
-  respond(input: Input, options: RemoteRespondOptions): RemoteRun;
-  /** Reads a run that the server keeps: after a reload, in a second tab. */
-  attach(runId: string, options?: AttachOptions): RemoteRun;
+  respond(input: RemoteInput, options: RemoteRespondOptions): RemoteRun;
+  /**
+   * Reads a run that the server keeps, by its id or as the latest of a chat: after a reload, in a second tab. The stream is
+   * empty where the chat has no run.
+   */
+  attach(run: string | { chatId: string }, options?: AttachOptions): RemoteRun;
 }
 
 /**
@@ -64,27 +68,28 @@ export function connect(url: string | URL, options: ConnectOptions = {}): Client
   if (!String(url)) throw new ConfigError("url", "expected the URL of a chat endpoint, got an empty text");
   const { retry, idleMs = 60_000, check = false } = options;
   const endpoint = new Endpoint(String(url), options);
-  const shared = { retry: retryPolicy(retry), check: check ? checkEvent : undefined };
+  const source = (first: (signal: AbortSignal) => Promise<Response | undefined>): RemoteSource => ({
+    retry: retryPolicy(retry),
+    check: check ? checkEvent : undefined,
+    async connect(position, signal) {
+      const { runId, seq } = position;
+      const response = await (runId === undefined ? first(signal) : endpoint.attach({ run: runId }, seq, signal));
+      // Known before the first event: a run that is cut there can be read again, too.
+      position.runId ??= response?.headers.get("x-run-id") ?? undefined;
+      return response && readSse(response, idleMs, signal);
+    },
+  });
   return {
     respond: (input, { chatId, signal }) =>
-      new RemoteRun(endpoint, {
-        ...shared,
-        signal,
-        async *open({ runId, seq }, abort) {
-          const response =
-            runId === undefined ? endpoint.start({ input, chatId }, abort) : endpoint.attach(runId, seq, abort);
-          yield* readSse(await response, idleMs, abort);
-        },
-      }),
-    attach: (runId, { from, signal } = {}) =>
-      new RemoteRun(endpoint, {
-        ...shared,
-        signal,
-        runId,
+      new RemoteRun(endpoint, { ...source((abort) => endpoint.start({ input, chatId }, abort)), signal }),
+    attach: (run, { from, signal } = {}) => {
+      const query = typeof run === "string" ? { run } : { chat: run.chatId };
+      return new RemoteRun(endpoint, {
+        ...source((abort) => endpoint.attach(query, -1, abort)),
+        runId: query.run,
         from,
-        async *open({ seq }, abort) {
-          yield* readSse(await endpoint.attach(runId, seq, abort), idleMs, abort);
-        },
-      }),
+        signal,
+      });
+    },
   };
 }

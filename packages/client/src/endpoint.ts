@@ -1,4 +1,4 @@
-import { errorMessage, type Input, maskSecrets } from "millrace/provider";
+import { type ContentPart, errorMessage, maskSecrets } from "millrace/provider";
 import { ConnectionError } from "./connection-error.ts";
 
 /** Where the server is, and how it is asked. */
@@ -18,9 +18,15 @@ export interface EndpointOptions {
 
 /** What starts a run. */
 export interface RunRequest {
-  readonly input: Input;
+  readonly input: RemoteInput;
   readonly chatId: string;
 }
+
+/** What a user says: text, or the parts of one message. */
+export type RemoteInput = string | readonly ContentPart[];
+
+/** A run by its id, or the latest run of a chat. */
+export type RunQuery = { readonly run: string } | { readonly chat: string };
 
 /** The requests that a server of runs answers. Each gives a response that is fine, or throws {@link ConnectionError}. */
 export class Endpoint {
@@ -33,36 +39,26 @@ export class Endpoint {
   }
 
   /** Starts a run. */
-  start(request: RunRequest, signal: AbortSignal): Promise<Response> {
+  async start(request: RunRequest, signal: AbortSignal): Promise<Response> {
     const headers = { "content-type": "application/json", accept: eventStream };
-    return this.#events(this.#url, { method: "POST", body: JSON.stringify(request), headers, signal });
+    return eventsOf(await this.#request(this.#url, { method: "POST", body: JSON.stringify(request), headers, signal }));
   }
 
-  /** Reads a run again, from the event after `lastSeq` on. */
-  attach(runId: string, lastSeq: number, signal: AbortSignal): Promise<Response> {
+  /** Reads a run again, from the event after `lastSeq` on. Undefined where a chat has no run. */
+  async attach(query: RunQuery, lastSeq: number, signal: AbortSignal): Promise<Response | undefined> {
     const headers = { accept: eventStream, ...(lastSeq >= 0 && { "last-event-id": String(lastSeq) }) };
-    return this.#events(this.#urlOf(runId), { headers, signal, cache: "no-store" });
+    const response = await this.#request(this.#urlOf(query), { headers, signal, cache: "no-store" });
+    if (response.status === 204 && "chat" in query) return undefined;
+    return eventsOf(response, "the run cannot be read again: ");
   }
 
   /** Stops a run. One that is over already, or forgotten, is no error. */
   async stop(runId: string): Promise<void> {
     // A page that is being left may still stop its run.
-    const response = await this.#request(this.#urlOf(runId), { method: "DELETE", keepalive: true });
+    const response = await this.#request(this.#urlOf({ run: runId }), { method: "DELETE", keepalive: true });
     const isOver = response.status === 404 || response.status === 410;
     if (!response.ok && !isOver) throw await refusal(response);
     await response.body?.cancel();
-  }
-
-  async #events(url: string, init: Init): Promise<Response> {
-    const response = await this.#request(url, init);
-    if (!response.ok) throw await refusal(response);
-    const type = response.headers.get("content-type") ?? "nothing";
-    if (response.body && type.startsWith(eventStream)) return response;
-    await response.body?.cancel();
-    throw new ConnectionError(`expected an answer of type ${eventStream}, got ${type}; is the URL that of the chat?`, {
-      kind: "protocol",
-      status: response.status,
-    });
   }
 
   async #request(url: string, init: Init): Promise<Response> {
@@ -80,9 +76,8 @@ export class Endpoint {
     }
   }
 
-  #urlOf(runId: string): string {
-    const [path, query] = this.#url.split("?", 2);
-    return `${path}?${query ? `${query}&` : ""}run=${encodeURIComponent(runId)}`;
+  #urlOf(query: RunQuery): string {
+    return `${this.#url}${this.#url.includes("?") ? "&" : "?"}${new URLSearchParams(query)}`;
   }
 }
 
@@ -90,12 +85,24 @@ type Init = Omit<RequestInit, "headers"> & { headers?: Record<string, string> };
 
 const eventStream = "text/event-stream";
 
+/** The response, if it is a stream of events. */
+async function eventsOf(response: Response, refused = ""): Promise<Response> {
+  if (!response.ok) throw await refusal(response, refused);
+  const type = response.headers.get("content-type") ?? "nothing";
+  if (response.body && type.startsWith(eventStream)) return response;
+  await response.body?.cancel();
+  throw new ConnectionError(`expected an answer of type ${eventStream}, got ${type}; is the URL that of the chat?`, {
+    kind: "protocol",
+    status: response.status,
+  });
+}
+
 /** What the server says in its error body: `{ error: { code, message } }`, or plain text. */
-async function refusal(response: Response): Promise<ConnectionError> {
+async function refusal(response: Response, prefix = ""): Promise<ConnectionError> {
   const { status, statusText } = response;
   const said = readError(await response.text().catch(() => ""));
   const message = said.message || statusText || "no message";
-  return new ConnectionError(`the server answered ${status}: ${maskSecrets(message)}`, {
+  return new ConnectionError(`${prefix}the server answered ${status}: ${maskSecrets(message)}`, {
     kind: "refused",
     status,
     code: said.code,

@@ -6,7 +6,7 @@ import { backOff, type RetryPolicy } from "./retry.ts";
 
 /** How far a run has been read. */
 export interface Position {
-  /** Known from the first event on. */
+  /** Known from the first event on, or before. */
   runId: string | undefined;
   /** Of the last event that was read; -1 before the first. */
   seq: number;
@@ -14,8 +14,8 @@ export interface Position {
 
 /** What {@link remoteEvents} reads from. */
 export interface RemoteSource {
-  /** Makes a connection that goes on after the position. */
-  open(position: Readonly<Position>, signal: AbortSignal): AsyncIterable<ServerSentEvent>;
+  /** Makes a connection that goes on after the position, and may tell the run's id. Undefined: there is no run. */
+  connect(position: Position, signal: AbortSignal): Promise<AsyncIterable<ServerSentEvent> | undefined>;
   /** The first event to hand out. Default: 0. */
   readonly from?: number | undefined;
   readonly retry: RetryPolicy;
@@ -39,7 +39,9 @@ export async function* remoteEvents(
   let failures = 0;
   while (!final) {
     try {
-      for await (const sent of source.open(position, signal)) {
+      const connection = await source.connect(position, signal);
+      if (!connection) return;
+      for await (const sent of connection) {
         const json = readJson(sent);
         if (isKnown(json, position)) continue;
         const event = decoder.decode(json);

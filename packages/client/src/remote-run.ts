@@ -9,7 +9,7 @@ type Step = IteratorResult<AgentEvent, Final>;
 
 /** What a run is read from, and what it is known by. */
 export interface RemoteRunOptions extends RemoteSource {
-  readonly runId?: string;
+  readonly runId?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -62,7 +62,13 @@ export class ChatServer {
     this.requests.push({ method, url, headers, body });
     if (this.intercept?.(request, response)) return;
     if (method === "POST") return this.#send(this.#start(body), -1, response);
-    const kept = this.runs.get(new URL(url, "http://host").searchParams.get("run") ?? "");
+    const { searchParams } = new URL(url, "http://host");
+    const ofChat = [...this.runs.values()].findLast(({ run }) => run.info.chatId === searchParams.get("chat"));
+    const kept = this.runs.get(searchParams.get("run") ?? "") ?? ofChat;
+    if (!kept && searchParams.has("chat")) {
+      response.writeHead(204).end();
+      return;
+    }
     if (!kept) {
       response.writeHead(404, { "content-type": "application/json" });
       response.end(JSON.stringify({ error: { code: "not-found", message: "there is no such run" } }));
