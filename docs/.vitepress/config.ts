@@ -56,6 +56,7 @@ export default defineConfig({
             "guide/budgets",
             "guide/errors",
             "guide/client",
+            "guide/react",
             "guide/testing",
             "guide/performance",
           ),
