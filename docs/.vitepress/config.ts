@@ -55,6 +55,7 @@ export default defineConfig({
             "guide/reliability",
             "guide/budgets",
             "guide/errors",
+            "guide/server",
             "guide/client",
             "guide/react",
             "guide/testing",

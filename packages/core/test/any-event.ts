@@ -5,7 +5,7 @@ import { GrowingText, LazyObjectDelta, LazyToolCallDelta } from "../src/lazy-eve
 import type { Message } from "../src/messages.ts";
 
 /** Any text, and much of what breaks lines, frames, escapes and encoders. */
-export const anyText: fc.Arbitrary<string> = fc
+const anyText: fc.Arbitrary<string> = fc
   .array(
     fc.oneof(
       fc.string({ unit: "binary" }),
