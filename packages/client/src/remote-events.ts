@@ -46,7 +46,7 @@ export async function* remoteEvents(
         if (isKnown(json, position)) continue;
         const event = decoder.decode(json);
         checkOrder(event, position);
-        await source.check?.(event);
+        if (source.check) await source.check(event);
         position.seq = event.seq;
         position.runId = event.run.id;
         failures = 0;
