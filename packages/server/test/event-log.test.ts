@@ -147,11 +147,11 @@ describe("a run whose log fails", () => {
 
 describe("a log in memory", () => {
   it("forgets runs that ended long ago", async () => {
-    const log = memoryEventLog({ ttlMs: 20 });
+    const log = memoryEventLog({ ttlMs: 400 });
     const { runId, done } = await detach(respond(), log);
     await done;
     expect(await log.find({ runId })).toMatchObject({ isOver: true });
-    await pause(30);
+    await pause(450);
     expect(await log.find({ runId })).toBeUndefined();
     expect(await log.find({ userId: "u", chatId: "c" })).toBeUndefined();
   });
@@ -182,7 +182,7 @@ describe("a log in files", () => {
 
   it("says that a run was lost whose process is gone, and frees its chat", async () => {
     const path = await folder();
-    const log = fileEventLog(path, { lostMs: 100, pollMs: 5 });
+    const log = fileEventLog(path, { lostMs: 800, pollMs: 5 });
     const run = respond();
     await log.begin(run.info);
     const [name = ""] = (await readdir(path)).filter((each) => each.endsWith(".jsonl"));
