@@ -6,6 +6,8 @@ const packages = readdirSync("packages").filter((name) => existsSync(`packages/$
 export default defineConfig({
   // Tests see the TypeScript sources of the packages here, not their dist.
   ssr: { resolve: { conditions: ["@millrace/source", "module", "node"] } },
+  // So do those in jsdom, as a browser would.
+  resolve: { conditions: ["@millrace/source", "module", "browser"] },
   test: {
     projects: packages.map((name) => ({
       extends: true as const,

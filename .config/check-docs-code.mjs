@@ -1,5 +1,5 @@
 // @ts-check
-// Type-checks the code of the docs: every block that starts with ```ts in docs/**/*.md, README.md, the packages'
+// Type-checks the code of the docs: every block that starts with ```ts or ```tsx in docs/**/*.md, README.md, the packages'
 // README.md and the doc comments of their sources. A block is a module of its own; one that starts with ```ts continue goes on where the block before it in
 // the same file ended. The copies keep their line numbers, so that tsc's messages point into the Markdown.
 import { spawnSync } from "node:child_process";
@@ -16,8 +16,8 @@ const pages = globSync(["README.md", "packages/*/README.md", "packages/*/src/**/
 const origins = new Map();
 for (const page of pages) {
   const text = readFileSync(page, "utf8");
-  for (const { line, code } of blocks(page.endsWith(".ts") ? docComments(text) : text)) {
-    const name = `${page.replaceAll(/[\\/]/g, "_").replace(/\.(md|ts)$/, "")}_${line}.ts`;
+  for (const { line, code, type } of blocks(page.endsWith(".ts") ? docComments(text) : text)) {
+    const name = `${page.replaceAll(/[\\/]/g, "_").replace(/\.(md|ts)$/, "")}_${line}.${type}`;
     writeFileSync(`${folder}/${name}`, code);
     origins.set(name, page);
   }
@@ -28,7 +28,7 @@ if (origins.size > 0) {
   // By name: tsc's patterns leave hidden folders out.
   const config = {
     extends: "../../tsconfig.json",
-    compilerOptions: { moduleDetection: "force" },
+    compilerOptions: { moduleDetection: "force", jsx: "react-jsx" },
     include: [],
     files: [...origins.keys()],
   };
@@ -49,7 +49,7 @@ console.log(`${origins.size} code blocks in ${new Set(origins.values()).size} fi
  * @param {string} page
  */
 function blocks(page) {
-  /** @type {{ line: number, code: string }[]} */
+  /** @type {{ line: number, code: string, type: string }[]} */
   const found = [];
   /** @type {{ fence: string, taken: boolean } | undefined} */
   let open;
@@ -58,9 +58,11 @@ function blocks(page) {
     if (open === undefined) {
       if (!fence?.[1]) continue;
       const words = (fence[2] ?? "").split(/[\s{]/);
-      const taken = words[0] === "ts" || words[0] === "typescript";
+      const taken = words[0] === "ts" || words[0] === "tsx" || words[0] === "typescript";
       open = { fence: fence[1], taken };
-      if (taken && !(words.includes("continue") && found.length > 0)) found.push({ line: index + 1, code: "" });
+      if (taken && !(words.includes("continue") && found.length > 0)) {
+        found.push({ line: index + 1, code: "", type: words[0] === "tsx" ? "tsx" : "ts" });
+      }
     } else if (fence?.[1]?.startsWith(open.fence) && fence[2] === "") {
       open = undefined;
     } else if (open.taken) {

@@ -6,6 +6,7 @@
 export { argsJson } from "./args-json.ts";
 export * from "./decode-response.ts";
 export * from "./errors.ts";
+export { withFinal } from "./final-of.ts";
 export { checkMessages } from "./history.ts";
 export { newId } from "./ids.ts";
 export * from "./message-builder.ts";

@@ -1,0 +1,136 @@
+import { type ContentPart, errorMessage, maskSecrets } from "millrace/provider";
+import { ConnectionError } from "./connection-error.ts";
+
+/** Where the server is, and how it is asked. */
+export interface EndpointOptions {
+  /**
+   * Sent with every request. A function is asked before each one, also before a lost connection is made again: for
+   * tokens that expire.
+   */
+  headers?:
+    | Readonly<Record<string, string>>
+    | (() => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>);
+  /** Whether cookies are sent to another origin. Default: what `fetch` does, `same-origin`. */
+  credentials?: RequestCredentials;
+  /** Used instead of the global `fetch`. */
+  fetch?: typeof fetch;
+}
+
+/** What starts a run. */
+export interface RunRequest {
+  readonly input: RemoteInput;
+  readonly chatId: string;
+}
+
+/** What a user says: text, or the parts of one message. */
+export type RemoteInput = string | readonly ContentPart[];
+
+/** A run by its id, or the latest run of a chat. */
+export type RunQuery = { readonly run: string } | { readonly chat: string };
+
+/** The requests that a server of runs answers. Each gives a response that is fine, or throws {@link ConnectionError}. */
+export class Endpoint {
+  readonly #url: string;
+  readonly #options: EndpointOptions;
+
+  constructor(url: string, options: EndpointOptions) {
+    this.#url = url;
+    this.#options = options;
+  }
+
+  /** Starts a run. */
+  async start(request: RunRequest, signal: AbortSignal): Promise<Response> {
+    const headers = { "content-type": "application/json", accept: eventStream };
+    return eventsOf(await this.#request(this.#url, { method: "POST", body: JSON.stringify(request), headers, signal }));
+  }
+
+  /** Reads a run again, from the event after `lastSeq` on. Undefined where a chat has no run. */
+  async attach(query: RunQuery, lastSeq: number, signal: AbortSignal): Promise<Response | undefined> {
+    const headers = { accept: eventStream, ...(lastSeq >= 0 && { "last-event-id": String(lastSeq) }) };
+    const response = await this.#request(this.#urlOf(query), { headers, signal, cache: "no-store" });
+    if (response.status === 204 && "chat" in query) return undefined;
+    return eventsOf(response, "the run cannot be read again: ");
+  }
+
+  /** Stops a run. One that is over already, or forgotten, is no error. */
+  async stop(runId: string): Promise<void> {
+    // A page that is being left may still stop its run.
+    const response = await this.#request(this.#urlOf({ run: runId }), { method: "DELETE", keepalive: true });
+    const isOver = response.status === 404 || response.status === 410;
+    if (!response.ok && !isOver) throw await refusal(response);
+    await response.body?.cancel();
+  }
+
+  async #request(url: string, init: Init): Promise<Response> {
+    const { headers, credentials, fetch = globalThis.fetch } = this.#options;
+    const own = typeof headers === "function" ? await headers() : headers;
+    try {
+      return await fetch(url, { ...init, headers: { ...init.headers, ...own }, ...(credentials && { credentials }) });
+    } catch (cause) {
+      init.signal?.throwIfAborted();
+      throw new ConnectionError(
+        `the server could not be reached: ${errorMessage(cause)}`,
+        { kind: "network" },
+        { cause },
+      );
+    }
+  }
+
+  #urlOf(query: RunQuery): string {
+    return `${this.#url}${this.#url.includes("?") ? "&" : "?"}${new URLSearchParams(query)}`;
+  }
+}
+
+type Init = Omit<RequestInit, "headers"> & { headers?: Record<string, string> };
+
+const eventStream = "text/event-stream";
+
+/** The response, if it is a stream of events. */
+async function eventsOf(response: Response, refused = ""): Promise<Response> {
+  if (!response.ok) throw await refusal(response, refused);
+  const type = response.headers.get("content-type") ?? "nothing";
+  if (response.body && type.startsWith(eventStream)) return response;
+  await response.body?.cancel();
+  throw new ConnectionError(`expected an answer of type ${eventStream}, got ${type}; is the URL that of the chat?`, {
+    kind: "protocol",
+    status: response.status,
+  });
+}
+
+/** What the server says in its error body: `{ error: { code, message } }`, or plain text. */
+async function refusal(response: Response, prefix = ""): Promise<ConnectionError> {
+  const { status, statusText } = response;
+  const said = readError(await response.text().catch(() => ""));
+  const message = said.message || statusText || "no message";
+  return new ConnectionError(`${prefix}the server answered ${status}: ${maskSecrets(message)}`, {
+    kind: "refused",
+    status,
+    code: said.code,
+    retryAfterMs: retryAfterMs(response.headers),
+  });
+}
+
+function readError(body: string): { message?: string | undefined; code?: string | undefined } {
+  let error: unknown;
+  try {
+    error = JSON.parse(body);
+  } catch {
+    // A page of a proxy: its first line is enough.
+    return { message: body.slice(0, 200) };
+  }
+  if (typeof error === "object" && error !== null && "error" in error) error = error.error;
+  if (typeof error === "string") return { message: error };
+  if (typeof error !== "object" || error === null) return {};
+  return {
+    message: "message" in error && typeof error.message === "string" ? error.message : undefined,
+    code: "code" in error && typeof error.code === "string" ? error.code : undefined,
+  };
+}
+
+/** Nobody watches a page for longer than this, in milliseconds. */
+const maxRetryAfterMs = 60_000;
+
+function retryAfterMs(headers: Headers): number | undefined {
+  const seconds = Number(headers.get("retry-after") ?? Number.NaN);
+  return seconds >= 0 ? Math.min(seconds * 1000, maxRetryAfterMs) : undefined;
+}

@@ -1,0 +1,53 @@
+import { errorMessage, type ServerSentEvent, SseParser } from "millrace/provider";
+import { ConnectionError } from "./connection-error.ts";
+
+/**
+ * The events of a response, read only when asked for: a reader that does not read stops the socket. Ends where the
+ * response ends; an event that is cut off there is dropped, as the standard says.
+ *
+ * @param idleMs how long the server may be silent, in milliseconds
+ */
+export async function* readSse(
+  response: Response,
+  idleMs: number,
+  signal: AbortSignal,
+): AsyncGenerator<ServerSentEvent, void, undefined> {
+  const reader: ReadableStreamDefaultReader<Uint8Array> | undefined = response.body?.getReader();
+  if (!reader) return;
+  const parser = new SseParser();
+  const cancel = (): void => void reader.cancel().catch(() => {});
+  signal.addEventListener("abort", cancel, { once: true });
+  try {
+    for (;;) {
+      const bytes = await readChunk(reader, idleMs);
+      signal.throwIfAborted();
+      if (!bytes) return;
+      yield* parser.push(bytes);
+    }
+  } finally {
+    signal.removeEventListener("abort", cancel);
+    cancel();
+  }
+}
+
+/** A connection may die without a word, in a tunnel or asleep: a server that lives says something now and then. */
+async function readChunk(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  idleMs: number,
+): Promise<Uint8Array | undefined> {
+  let isSilent = false;
+  const timer = setTimeout(() => {
+    isSilent = true;
+    void reader.cancel().catch(() => {});
+  }, idleMs);
+  try {
+    const { value } = await reader.read();
+    if (isSilent) throw new ConnectionError(`the server was silent for ${idleMs} ms`, { kind: "network" });
+    return value;
+  } catch (cause) {
+    if (cause instanceof ConnectionError) throw cause;
+    throw new ConnectionError(`the connection was lost: ${errorMessage(cause)}`, { kind: "network" }, { cause });
+  } finally {
+    clearTimeout(timer);
+  }
+}

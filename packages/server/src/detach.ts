@@ -1,0 +1,134 @@
+import type { Run } from "millrace";
+import { encodeFailure, WireEncoder } from "millrace/wire";
+import { type EventLog, EventLogError } from "./event-log.ts";
+
+/** Options of {@link detach}. */
+export interface DetachOptions {
+  /** How often the log is asked whether another process wants the run stopped, in milliseconds. Default: 1,000. */
+  beatMs?: number;
+  /** Told of what the log throws; the run is stopped then. Default: `console.error`. */
+  onError?: (error: unknown) => void;
+}
+
+/** A run that goes on without a reader. */
+export interface DetachedRun {
+  readonly runId: string;
+  /** Fulfilled when the run has ended and the log has all of it; never rejected. For `waitUntil` of a worker. */
+  readonly done: Promise<void>;
+}
+
+/**
+ * Lets a run go on without a reader: its events go into the log, where {@link attach} reads them and {@link stopRun}
+ * stops it.
+ *
+ * @throws {@link EventLogError} of kind `chat-busy` where the user's chat has a run that goes on; this run is not begun
+ */
+export async function detach(run: Run, log: EventLog, options: DetachOptions = {}): Promise<DetachedRun> {
+  if (!(await log.begin(run.info))) throw new EventLogError("chat-busy", run.id);
+  return { runId: run.id, done: record(run, log, options) };
+}
+
+/**
+ * Stops a run through its log, from any process that shares it: at once in the process that makes the run, else within
+ * its `beatMs`. One that has ended is left as it is.
+ *
+ * @throws {@link EventLogError} of kind `not-found`
+ */
+export async function stopRun(log: EventLog, runId: string, reason = "stopped by the user"): Promise<void> {
+  const run = runsHere.get(log)?.get(runId);
+  if (run) run.stop(reason);
+  else await log.requestStop(runId, reason);
+}
+
+/** The runs that this process writes, so that stopping one need not wait for its next beat. */
+const runsHere = new WeakMap<EventLog, Map<string, Run>>();
+
+async function record(run: Run, log: EventLog, options: DetachOptions): Promise<void> {
+  const { beatMs = 1000, onError = console.error } = options;
+  const here = runsHere.get(log) ?? new Map<string, Run>();
+  runsHere.set(log, here.set(run.id, run));
+  const endBeat = beat(run, log, beatMs, onError);
+  let last: string;
+  try {
+    last = await write(run, new LineWriter((lines) => log.append(run.id, lines)));
+  } catch (error) {
+    onError(error);
+    await run.return();
+    last = encodeFailure(new EventLogError("lost", run.id));
+  }
+  endBeat();
+  here.delete(run.id);
+  try {
+    await log.end(run.id, [last]);
+  } catch (error) {
+    onError(error);
+  }
+}
+
+/** Writes all events but the last, which it gives: it ends the run in the log. Throws what the log throws. */
+async function write(run: Run, writer: LineWriter): Promise<string> {
+  const encoder = new WireEncoder();
+  for (;;) {
+    const { done, value } = await run.next();
+    const line = encoder.encode(value);
+    if (done || value.type === "final") {
+      // The run is over for its hooks and its store; what it failed with is in its final.
+      await run.next().catch(() => {});
+      await writer.settled();
+      return line;
+    }
+    await writer.add(line);
+  }
+}
+
+function beat(run: Run, log: EventLog, beatMs: number, onError: (error: unknown) => void): () => void {
+  let timer = setTimeout(ask, beatMs);
+  let isOver = false;
+  async function ask(): Promise<void> {
+    const reason = await log.beat(run.id).catch(onError);
+    if (isOver) return;
+    if (reason !== undefined) run.stop(reason);
+    else timer = setTimeout(ask, beatMs);
+  }
+  return () => {
+    isOver = true;
+    clearTimeout(timer);
+  };
+}
+
+/** So many lines may wait for a slow log before the run waits for it. */
+const maxWaiting = 256;
+
+/** Writes one batch at a time: what comes meanwhile is the next one. */
+class LineWriter {
+  readonly #append: (lines: readonly string[]) => Promise<void>;
+  readonly #waiting: string[] = [];
+  #writing: Promise<void> | undefined;
+  #failure: { error: unknown } | undefined;
+
+  constructor(append: (lines: readonly string[]) => Promise<void>) {
+    this.#append = append;
+  }
+
+  /** Takes a line. Throws what an earlier one failed with. */
+  async add(line: string): Promise<void> {
+    this.#waiting.push(line);
+    this.#writing ??= this.#write();
+    if (this.#waiting.length >= maxWaiting) await this.#writing;
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  async settled(): Promise<void> {
+    await this.#writing;
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  async #write(): Promise<void> {
+    try {
+      while (this.#waiting.length > 0) await this.#append(this.#waiting.splice(0));
+    } catch (error) {
+      this.#failure = { error };
+    }
+    this.#writing = undefined;
+  }
+}

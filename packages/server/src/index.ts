@@ -1,0 +1,14 @@
+/**
+ * Agents behind HTTP, on web standards: server-sent events, WebSockets, runs that outlive their connection.
+ *
+ * @module
+ */
+export { type AttachOptions, attach } from "./attach.ts";
+export { type ChatHandlerOptions, createChatHandler } from "./chat-handler.ts";
+export { type DetachedRun, type DetachOptions, detach, stopRun } from "./detach.ts";
+export { type EventLog, EventLogError, type LoggedRun, type RunQuery } from "./event-log.ts";
+export { memoryChatStore } from "./memory-chat-store.ts";
+export { type MemoryEventLogOptions, memoryEventLog } from "./memory-event-log.ts";
+export { type CorsOptions, isAllowedOrigin } from "./origins.ts";
+export { type ResponseOptions, type SSEOptions, toResponse, toSSE } from "./to-sse.ts";
+export { toWebSocket, type WebSocketLike, type WebSocketOptions } from "./to-web-socket.ts";

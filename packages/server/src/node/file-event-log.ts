@@ -1,0 +1,203 @@
+import {
+  appendFile,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  unlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
+import { join } from "node:path";
+import type { RunInfo } from "millrace";
+import { type EventLog, EventLogError, type LoggedRun, type RunQuery } from "../event-log.ts";
+import { fileName } from "./file-name.ts";
+
+/** Options of {@link fileEventLog}. */
+export interface FileEventLogOptions {
+  /** How long a run can be read after its last sign of life, in milliseconds. Default: 86,400,000 (a day). */
+  ttlMs?: number;
+  /**
+   * A run whose writer gives no sign of life for so long is lost, in milliseconds; more than the `beatMs` of `detach()`.
+   * Default: 15,000.
+   */
+  lostMs?: number;
+  /** How often a reader looks for what another process has written, in milliseconds. Default: 100. */
+  pollMs?: number;
+}
+
+/** Written after the last event: no line of JSON. */
+const endMark = "end";
+
+/**
+ * A log in a folder, for several processes on one machine. Each run is a file: whose it is, its events, a line each, and a
+ * mark at its end. Old runs are removed when one begins.
+ *
+ * @param folder is made where it is missing
+ */
+export function fileEventLog(folder: string, options: FileEventLogOptions = {}): EventLog {
+  const { ttlMs = 86_400_000, lostMs = 15_000, pollMs = 100 } = options;
+  const pathOf = (runId: string): string => join(folder, `${fileName(runId)}.jsonl`);
+  const chatPath = (chat: { userId: string; chatId: string }): string =>
+    join(folder, `${fileName(chat.userId, chat.chatId)}.chat`);
+  /** Readers in this process, woken when a line is written here. */
+  const wakes = new Map<string, Set<() => void>>();
+
+  const find = async (query: RunQuery): Promise<LoggedRun | undefined> => {
+    const runId = "runId" in query ? query.runId : await readIfThere(chatPath(query));
+    if (runId === undefined) return undefined;
+    const text = await readIfThere(pathOf(runId));
+    const run = text === undefined ? undefined : headOf(text, runId);
+    return run && { run, isOver: text?.endsWith(`\n${endMark}\n`) === true };
+  };
+  const isAlive = async (runId: string): Promise<boolean> => {
+    const modified = await modifiedAt(pathOf(runId));
+    return modified !== undefined && Date.now() - modified < lostMs;
+  };
+  const write = async (runId: string, text: string): Promise<void> => {
+    await appendFile(pathOf(runId), text);
+    for (const wake of wakes.get(runId) ?? []) wake();
+  };
+
+  return {
+    async begin(run) {
+      await mkdir(folder, { recursive: true });
+      await removeOld(folder, ttlMs);
+      const lock = `${chatPath(run)}.lock`;
+      if (!(await take(lock))) return false;
+      try {
+        const before = await find({ userId: run.userId, chatId: run.chatId });
+        if (before && !before.isOver && (await isAlive(before.run.id))) return false;
+        await writeFile(pathOf(run.id), `${JSON.stringify(run)}\n`, { flag: "wx", mode: 0o600 });
+        await replace(chatPath(run), run.id);
+        return true;
+      } finally {
+        await unlink(lock).catch(() => {});
+      }
+    },
+    append: (runId, lines) => write(runId, toText(lines)),
+    end: (runId, lines) => write(runId, `${toText(lines)}${endMark}\n`),
+    find,
+    async requestStop(runId, reason) {
+      if (!(await find({ runId }))) throw new EventLogError("not-found", runId);
+      await replace(`${pathOf(runId)}.stop`, reason);
+    },
+    async beat(runId) {
+      const now = new Date();
+      await utimes(pathOf(runId), now, now);
+      return readIfThere(`${pathOf(runId)}.stop`);
+    },
+    async *read(runId, { from, signal }) {
+      const file = await open(pathOf(runId)).catch(() => undefined);
+      if (!file) throw new EventLogError("not-found", runId);
+      const tail = new Tail();
+      // The first line says whose run it is.
+      let toSkip = from + 1;
+      try {
+        while (!signal.aborted) {
+          const { bytesRead, buffer } = await file.read(Buffer.alloc(65_536));
+          for (const line of tail.push(buffer.subarray(0, bytesRead))) {
+            if (line === endMark) return;
+            if (toSkip-- <= 0) yield line;
+          }
+          if (bytesRead > 0) continue;
+          if (!(await isAlive(runId))) throw new EventLogError("lost", runId);
+          await pause(runId, pollMs, signal);
+        }
+      } finally {
+        await file.close();
+      }
+    },
+  };
+
+  /** Waits for a line from this process, for the time to look again, or for the abort. */
+  async function pause(runId: string, ms: number, signal: AbortSignal): Promise<void> {
+    const here = wakes.get(runId) ?? new Set<() => void>();
+    wakes.set(runId, here);
+    await new Promise<void>((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", wake);
+        here.delete(wake);
+        if (here.size === 0) wakes.delete(runId);
+        resolve();
+      };
+      const timer = setTimeout(wake, ms);
+      here.add(wake);
+      signal.addEventListener("abort", wake, { once: true });
+    });
+  }
+}
+
+/** Cuts what a file grows by into lines. A line that is not ended yet waits for its end. */
+class Tail {
+  readonly #decoder = new TextDecoder();
+  #rest = "";
+
+  push(bytes: Uint8Array): string[] {
+    const lines = (this.#rest + this.#decoder.decode(bytes, { stream: true })).split("\n");
+    this.#rest = lines.pop() ?? "";
+    return lines;
+  }
+}
+
+function toText(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+/** Whose run a file holds. A file whose first line was cut by a crash holds none. */
+function headOf(text: string, runId: string): RunInfo | undefined {
+  try {
+    const run: RunInfo = JSON.parse(text.slice(0, text.indexOf("\n")));
+    return run.id === runId ? run : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  return readFile(path, "utf8").catch(ifMissing);
+}
+
+async function modifiedAt(path: string): Promise<number | undefined> {
+  return stat(path).then(({ mtimeMs }) => mtimeMs, ifMissing);
+}
+
+function ifMissing(error: unknown): undefined {
+  if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+  throw error;
+}
+
+/** Writes a file whole: readers see what was there before, or all of it. */
+async function replace(path: string, text: string): Promise<void> {
+  const draft = `${path}.${crypto.randomUUID()}`;
+  await writeFile(draft, text, { mode: 0o600 });
+  await rename(draft, path);
+}
+
+/** Nobody holds a lock for longer, in milliseconds: a process that died did. */
+const maxLockMs = 10_000;
+
+/** Takes a lock; false where another process holds it. */
+async function take(lock: string): Promise<boolean> {
+  const since = await modifiedAt(lock);
+  if (since !== undefined && Date.now() - since > maxLockMs) await unlink(lock).catch(() => {});
+  return writeFile(lock, "", { flag: "wx" }).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+      throw error;
+    },
+  );
+}
+
+async function removeOld(folder: string, ttlMs: number): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    const modified = await modifiedAt(path);
+    if (modified !== undefined && Date.now() - modified > ttlMs) await rm(path, { force: true });
+  }
+}

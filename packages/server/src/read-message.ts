@@ -1,0 +1,79 @@
+import { type ContentPart, isContentPart } from "millrace";
+import { HttpError } from "./http-error.ts";
+
+/** What a client asks: a message for a chat. */
+export interface ChatMessage {
+  readonly chatId: string;
+  readonly input: string | readonly ContentPart[];
+}
+
+/** Longer ids are a fault or an attack. */
+const maxIdLength = 512;
+
+/** The message in a request's body. Throws {@link HttpError}. */
+export async function readMessage(request: Request, maxBodyBytes: number): Promise<ChatMessage> {
+  const type = request.headers.get("content-type") ?? "";
+  // Also what keeps forms of other sites out: a browser asks before it sends this type across origins.
+  if (!/^application\/json\s*(;|$)/i.test(type)) {
+    throw new HttpError(415, "unsupported-media-type", "expected a body of type application/json");
+  }
+  return toMessage(parse(await readText(request, maxBodyBytes)));
+}
+
+async function readText(request: Request, maxBytes: number): Promise<string> {
+  const tooLarge = new HttpError(413, "too-large", `expected a body of at most ${maxBytes} bytes`);
+  if (Number(request.headers.get("content-length")) > maxBytes) throw tooLarge;
+  const reader: ReadableStreamDefaultReader<Uint8Array> | undefined = request.body?.getReader();
+  if (!reader) return "";
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    bytes += value.byteLength;
+    if (bytes > maxBytes) {
+      await reader.cancel();
+      throw tooLarge;
+    }
+    text += decoder.decode(value, { stream: true });
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new HttpError(400, "invalid-request", "expected a body of JSON");
+  }
+}
+
+function toMessage(body: unknown): ChatMessage {
+  const { chatId, input } = typeof body === "object" && body !== null ? { chatId: "", input: "", ...body } : {};
+  if (typeof chatId !== "string" || chatId === "" || chatId.length > maxIdLength) {
+    throw new HttpError(400, "invalid-request", `chatId: expected a text of 1 to ${maxIdLength} characters`);
+  }
+  return { chatId, input: toInput(input) };
+}
+
+/**
+ * What a user may say: text, or parts of one message. Whole messages are not taken: with them a client could speak for the
+ * system, the model or a tool.
+ */
+export function toInput(input: unknown): ChatMessage["input"] {
+  if (typeof input === "string" && input.trim() !== "") return input;
+  if (Array.isArray(input) && input.length > 0 && input.every(isContentPart)) return input.map(plainPart);
+  throw new HttpError(400, "invalid-request", "input: expected a text, or text, image and file parts");
+}
+
+const partFields = ["type", "text", "url", "data", "mediaType", "fileId", "filename", "detail"];
+
+/** A part with its own fields only: what is meant for a provider alone is not a client's to say. */
+function plainPart(part: ContentPart): ContentPart {
+  const entries = Object.entries(part).filter(([name]) => partFields.includes(name));
+  const plain: unknown = Object.fromEntries(entries);
+  if (entries.some(([, value]) => typeof value !== "string") || !isContentPart(plain)) {
+    throw new HttpError(400, "invalid-request", "input: expected the fields of a part to be texts");
+  }
+  return plain;
+}
