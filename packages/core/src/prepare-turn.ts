@@ -40,9 +40,12 @@ export async function withLimits(model: Model, { timeouts, retry: policies }: Ru
   if (typeof model?.stream !== "function") throw wrong("model", 'a model such as openai("…") from the function', model);
   const limited = timeout(model, timeouts);
   if (!policies) return limited;
-  const { retry } = await import("./models/retry.ts");
-  return retry(limited, policies);
+  // Kept: asking the runtime for a loaded module again costs more than the rest of a turn's preparation.
+  loaded ??= await import("./models/retry.ts");
+  return loaded.retry(limited, policies);
 }
+
+let loaded: typeof import("./models/retry.ts") | undefined;
 
 /** A demanded tool call is demanded once: the model must be free to answer when it has the result. */
 function settingsFor(run: RunState, settings: ModelSettings): ModelSettings {
