@@ -1,7 +1,7 @@
 import type { Anthropic } from "@anthropic-ai/sdk";
-import { ModelError } from "millrace/provider";
+import { isObject, ModelError } from "millrace/provider";
 import type { AnthropicOptions } from "./anthropic.ts";
-import { isObject, wire } from "./wire.ts";
+import { wire } from "./wire.ts";
 
 /** What is needed of the vendor's client. */
 export interface MessagesClient {

@@ -1,6 +1,7 @@
 import {
   type Decoder,
   type FinishReason,
+  isObject,
   type Json,
   type JsonObject,
   MessageBuilder,
@@ -11,7 +12,7 @@ import {
   type Usage,
 } from "millrace/provider";
 import { failureOf } from "./failure.ts";
-import { isObject, wire } from "./wire.ts";
+import { wire } from "./wire.ts";
 
 /** A block whose end needs a look: a client tool's call, or one that is kept exactly as it came. */
 interface OpenBlock {

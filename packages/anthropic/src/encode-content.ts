@@ -5,8 +5,8 @@ import type {
   TextBlockParam,
   ToolResultBlockParam,
 } from "@anthropic-ai/sdk/resources/messages";
-import { type ContentPart, type FilePart, type ImagePart, ModelError } from "millrace/provider";
-import { isObject, ownData, wire } from "./wire.ts";
+import { type ContentPart, type FilePart, type ImagePart, isObject, ModelError } from "millrace/provider";
+import { ownData, wire } from "./wire.ts";
 
 type ResultBlock = Exclude<ToolResultBlockParam["content"], string | undefined>[number];
 

@@ -9,6 +9,7 @@ import type {
 import {
   ConfigError,
   errorMessage,
+  isObject,
   type JsonSchema,
   type Message,
   type ModelRequest,
@@ -17,7 +18,7 @@ import {
 } from "millrace/provider";
 import { type CacheOption, markCache } from "./cache.ts";
 import { encodeHistory, openAnswer } from "./encode-messages.ts";
-import { isObject, ownData } from "./wire.ts";
+import { ownData } from "./wire.ts";
 
 /** What a request needs beyond what the agent asks for. */
 export interface EncodeOptions {

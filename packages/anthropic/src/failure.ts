@@ -1,5 +1,12 @@
-import { errorMessage, type ModelError, type ModelErrorKind, maskSecrets, toModelError } from "millrace/provider";
-import { isObject, wire } from "./wire.ts";
+import {
+  errorMessage,
+  isObject,
+  type ModelError,
+  type ModelErrorKind,
+  maskSecrets,
+  toModelError,
+} from "millrace/provider";
+import { wire } from "./wire.ts";
 
 /** Turns what the vendor's client throws into a `ModelError`, without the `secret`. */
 export function toFailure(error: unknown, secret: string | undefined): ModelError {

@@ -4,6 +4,7 @@ import {
   ConfigError,
   type ContentPart,
   type ImagePart,
+  isObject,
   type Json,
   type JsonObject,
   type Message,
@@ -11,7 +12,7 @@ import {
   toolCallsOf,
 } from "millrace/provider";
 import { AnthropicDecoder } from "./decode.ts";
-import { isObject, wire } from "./wire.ts";
+import { wire } from "./wire.ts";
 
 /**
  * Converts a history of the Messages API. Marks of the prompt cache are left out; everything else that has no field of

@@ -1,12 +1,7 @@
-import type { AssistantPart, ContentPart, JsonObject, Message } from "millrace/provider";
+import { type AssistantPart, type ContentPart, isObject, type JsonObject, type Message } from "millrace/provider";
 
 /** The key of this wire format in `providerData`, and the name of the provider. */
 export const wire = "anthropic";
-
-/** Whether a value of parsed JSON is an object. */
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 /** What this provider left on a part or a message; undefined where another provider made it. */
 export function ownData(carrier: AssistantPart | ContentPart | Message): JsonObject | undefined {

@@ -1,4 +1,4 @@
-import { isObject } from "../src/wire.ts";
+import { isObject } from "millrace/provider";
 
 /** What the Messages API would refuse in a request body, by its documentation; empty for a good one. */
 export function checkRequest(body: unknown): string[] {

@@ -1,8 +1,8 @@
 import { type Conversation, describeFixtures, loadConversations, startReplayServer } from "@millrace/fixtures";
-import type { Message } from "millrace/provider";
+import { isObject, type Message } from "millrace/provider";
 import { expect, it } from "vitest";
 import { anthropic, fromAnthropicMessages, toAnthropicMessages } from "../src/index.ts";
-import { isObject } from "../src/wire.ts";
+
 import { checkRequest } from "./check-request.ts";
 import { collect, request } from "./requests.ts";
 

@@ -9,6 +9,7 @@ export * from "./errors.ts";
 export { withFinal } from "./final-of.ts";
 export { checkMessages } from "./history.ts";
 export { newId } from "./ids.ts";
+export { isObject } from "./is-object.ts";
 export * from "./message-builder.ts";
 export * from "./messages.ts";
 export * from "./model.ts";

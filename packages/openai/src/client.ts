@@ -1,6 +1,5 @@
-import { ConfigError, checkBaseURL, checkFields, toModelError } from "millrace/provider";
+import { ConfigError, checkBaseURL, checkFields, isObject, toModelError } from "millrace/provider";
 import OpenAI, { type APIError, type ClientOptions } from "openai";
-import { isObject } from "./wire.ts";
 
 /** How to reach a server. */
 export interface ConnectionOptions {

@@ -2,6 +2,7 @@ import {
   type Decoder,
   type FinishReason,
   type ImagePart,
+  isObject,
   type Json,
   type JsonObject,
   MessageBuilder,
@@ -15,7 +16,7 @@ import { Sources } from "./sources.ts";
 import { ThinkTags } from "./think-tags.ts";
 import { ToolCallDeltas } from "./tool-call-deltas.ts";
 import { chatUsage } from "./usage.ts";
-import { isList, isObject, textIn } from "./wire.ts";
+import { isList, textIn } from "./wire.ts";
 
 /** How to read an answer. */
 export interface ChatDecoderOptions {

@@ -2,6 +2,7 @@ import {
   type Decoder,
   type FinishReason,
   type ImagePart,
+  isObject,
   type Json,
   type JsonObject,
   MessageBuilder,
@@ -12,7 +13,7 @@ import {
 import { protocolError, streamError } from "./failure.ts";
 import { Sources } from "./sources.ts";
 import { responsesUsage } from "./usage.ts";
-import { isList, isObject, textIn, without } from "./wire.ts";
+import { isList, textIn, without } from "./wire.ts";
 
 /** An output item that has begun. */
 interface Item {

@@ -4,6 +4,7 @@ import {
   type ContentPart,
   checkMessages,
   type FilePart,
+  isObject,
   type JsonObject,
   type Message,
   type ModelRequest,
@@ -25,7 +26,7 @@ import type {
 import { CallIds } from "./call-ids.ts";
 import { audioFormatOf, urlOf } from "./media.ts";
 import { strictSchema } from "./strict-schema.ts";
-import { isObject, ownData, textIn } from "./wire.ts";
+import { ownData, textIn } from "./wire.ts";
 
 /** How a server takes a structured output: as a JSON Schema, or told in the system prompt, with or without JSON mode. */
 export type StructuredOutputs = "json-schema" | "json-object" | "prompt";

@@ -4,6 +4,7 @@ import {
   type ContentPart,
   checkMessages,
   type FilePart,
+  isObject,
   type Json,
   type JsonObject,
   type Message,
@@ -26,7 +27,7 @@ import type {
 import { CallIds } from "./call-ids.ts";
 import { audioFormatOf, urlOf } from "./media.ts";
 import { strictSchema } from "./strict-schema.ts";
-import { isList, isObject, ownData, textIn, without } from "./wire.ts";
+import { isList, ownData, textIn, without } from "./wire.ts";
 
 /** What the encoder must know of whom it writes to. */
 export interface ResponsesDialect {

@@ -1,6 +1,7 @@
 import {
   errorMessage,
   isMillraceError,
+  isObject,
   type JsonObject,
   type ModelError,
   type ModelErrorKind,
@@ -8,7 +9,6 @@ import {
   toModelError,
 } from "millrace/provider";
 import { APIConnectionError, APIConnectionTimeoutError, APIError, OpenAIError } from "openai";
-import { isObject } from "./wire.ts";
 
 /** What went wrong with a request, as our error. A `secret` that the server quotes is masked. */
 export function toFailure(error: unknown, provider: string, secret: string | undefined): Error {

@@ -4,6 +4,7 @@ import {
   type ContentPart,
   type FilePart,
   type ImagePart,
+  isObject,
   type Json,
   type JsonObject,
   type Message,
@@ -12,7 +13,7 @@ import {
   type ToolCallPart,
 } from "millrace/provider";
 import { ReasoningDetails } from "./reasoning-details.ts";
-import { isList, isObject, textIn } from "./wire.ts";
+import { isList, textIn } from "./wire.ts";
 
 /**
  * Converts messages of Chat Completions into a history, checking them. What has no place of its own in our messages (a

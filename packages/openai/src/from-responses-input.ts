@@ -2,13 +2,14 @@ import {
   type AssistantPart,
   ConfigError,
   type ContentPart,
+  isObject,
   type Json,
   type JsonObject,
   type Message,
   newId,
   parseArgs,
 } from "millrace/provider";
-import { isList, isObject, textIn, without } from "./wire.ts";
+import { isList, textIn, without } from "./wire.ts";
 
 /**
  * Converts input items of the Responses API (or output items, or a string) into a history, checking them. Reasoning

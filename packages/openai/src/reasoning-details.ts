@@ -1,5 +1,5 @@
-import type { Json, JsonObject } from "millrace/provider";
-import { isObject, textIn } from "./wire.ts";
+import { isObject, type Json, type JsonObject } from "millrace/provider";
+import { textIn } from "./wire.ts";
 
 /**
  * Collects `reasoning_details` (OpenRouter's form, used by other gateways too): pieces of one text or summary are

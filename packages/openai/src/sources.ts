@@ -1,5 +1,5 @@
-import type { JsonObject, MessageBuilder, ModelEvent, SourcePart } from "millrace/provider";
-import { isObject, textIn } from "./wire.ts";
+import { isObject, type JsonObject, type MessageBuilder, type ModelEvent, type SourcePart } from "millrace/provider";
+import { textIn } from "./wire.ts";
 
 /** Gives each source of an answer once: servers repeat them with every delta. */
 export class Sources {

@@ -1,5 +1,5 @@
-import type { JsonObject, MessageBuilder, ModelEvent } from "millrace/provider";
-import { isObject, textIn } from "./wire.ts";
+import { isObject, type JsonObject, type MessageBuilder, type ModelEvent } from "millrace/provider";
+import { textIn } from "./wire.ts";
 
 interface Call {
   /** Its slot in the builder. */

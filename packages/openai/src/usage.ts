@@ -1,5 +1,5 @@
-import { type JsonObject, noUsage, type Usage } from "millrace/provider";
-import { isObject, numberIn } from "./wire.ts";
+import { isObject, type JsonObject, noUsage, type Usage } from "millrace/provider";
+import { numberIn } from "./wire.ts";
 
 /** The usage of a Chat Completions answer, in the dialects of the servers that speak it. */
 export function chatUsage(usage: JsonObject): Usage {

@@ -1,12 +1,7 @@
-import type { Json, JsonObject, ProviderData } from "millrace/provider";
+import { isObject, type Json, type JsonObject, type ProviderData } from "millrace/provider";
 
 /** The wire formats of this package: the keys under which its parts keep what the provider needs back. */
 export type Wire = "openai-chat" | "openai-responses";
-
-/** Whether a value of a parsed body is an object. */
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 /** Whether a value of a parsed body is a list. */
 export function isList(value: unknown): value is readonly Json[] {

@@ -1,5 +1,12 @@
 import { type Conversation, fixturesFolder, loadConversations } from "@millrace/fixtures";
-import { type Decoder, decodeResponse, type Message, type ModelRequest, toolCallsOf } from "millrace/provider";
+import {
+  type Decoder,
+  decodeResponse,
+  isObject,
+  type Message,
+  type ModelRequest,
+  toolCallsOf,
+} from "millrace/provider";
 import { describe, expect, it } from "vitest";
 import { ChatDecoder } from "../src/decode-chat.ts";
 import { ResponsesDecoder } from "../src/decode-responses.ts";
@@ -7,7 +14,7 @@ import { encodeChat } from "../src/encode-chat.ts";
 import { encodeResponses } from "../src/encode-responses.ts";
 import { fromOpenAIMessages } from "../src/from-openai-messages.ts";
 import { fromResponsesInput } from "../src/from-responses-input.ts";
-import { isList, isObject } from "../src/wire.ts";
+import { isList } from "../src/wire.ts";
 
 type Json = Record<string, unknown>;
 
