@@ -2,6 +2,10 @@ import { existsSync, readdirSync } from "node:fs";
 import { defineConfig } from "vitest/config";
 
 const packages = readdirSync("packages").filter((name) => existsSync(`packages/${name}/package.json`));
+const tested = [
+  ...packages.map((name) => ({ name, root: `packages/${name}` })),
+  { name: "web-chat", root: "examples/web-chat" },
+];
 
 export default defineConfig({
   // Tests see the TypeScript sources of the packages here, not their dist.
@@ -9,11 +13,11 @@ export default defineConfig({
   // So do those in jsdom, as a browser would.
   resolve: { conditions: ["@millrace/source", "module", "browser"] },
   test: {
-    projects: packages.map((name) => ({
+    projects: tested.map(({ name, root }) => ({
       extends: true as const,
       test: {
         name,
-        root: `packages/${name}`,
+        root,
         include: ["{src,test}/**/*.test.ts"],
         typecheck: {
           enabled: true,
