@@ -1,0 +1,19 @@
+/**
+ * Values, mailboxes, channels and locks for agents, in memory or shared by many processes.
+ *
+ * @module
+ */
+export type {
+  Cache,
+  KeyOptions,
+  ListOptions,
+  Lock,
+  LockOptions,
+  PeekOptions,
+  ReceiveOptions,
+  Scope,
+  SetOptions,
+  SubscribeOptions,
+  Subscription,
+} from "./cache.ts";
+export { CacheError, type CacheErrorKind } from "./cache-error.ts";
