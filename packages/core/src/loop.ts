@@ -10,6 +10,7 @@ import type { FinishReason, Model, ModelFinish } from "./model.ts";
 import { OpenRequest } from "./open-request.ts";
 import { checkOutput } from "./output.ts";
 import { prepareTurn, type Turn } from "./prepare-turn.ts";
+import { withRequest } from "./request-of.ts";
 import type { RunBudget } from "./run-budget.ts";
 import { RunCut } from "./run-control.ts";
 import type { Ending, RunState } from "./run-state.ts";
@@ -128,7 +129,8 @@ async function* openTurn(run: RunState): AsyncGenerator<AgentEvent, Turn | Endin
   if (reserved.stop) return { stopReason: "budget" };
   const { model, request, tokens } = turn;
   const messages = request.messages.length;
-  yield run.stamp({ type: "turn-start", turn: run.turn, model: nameOf(model), messages, tokens });
+  const start = run.stamp({ type: "turn-start", turn: run.turn, model: nameOf(model), messages, tokens });
+  yield withRequest(start, request);
   return turn;
 }
 

@@ -20,6 +20,8 @@ import {
 import type { AgentEvent, RunInfo } from "./events.ts";
 import { GrowingText, LazyObjectDelta, LazyToolCallDelta } from "./lazy-events.ts";
 
+export { requestOf } from "./request-of.ts";
+
 /**
  * Writes the events of one stream, each as one line of JSON. `run` is told once, with the first event of each run.
  * Errors become plain data (name, message, facts; no stack, no cause, secrets masked). What a tool gave that is not JSON
