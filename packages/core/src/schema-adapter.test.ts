@@ -83,16 +83,26 @@ describe("adaptSchema", () => {
     }
   });
 
-  it("names the option whose schema has no JSON Schema", async () => {
-    const unusable = [z.object({ at: z.date() }), v.object({ city: v.string() })];
-    for (const schema of unusable) {
-      await expect(adaptSchema(schema, "tools[2].input").jsonSchema()).rejects.toThrow(
-        /^tools\[2\]\.input: no JSON Schema/,
-      );
-    }
-    await expect(adaptSchema(v.object({}), "input").jsonSchema()).rejects.toThrow(/toStandardJsonSchema/);
+  it("refuses at once a schema of which no JSON Schema can be made", () => {
+    expect(() => adaptSchema(z.object({ at: z.date() }), "tools[2].input")).toThrow(
+      /^tools\[2\]\.input: no JSON Schema can be made of this zod schema: .*Date/,
+    );
+    expect(() => adaptSchema(v.object({}), "input")).toThrow(/^input: no JSON Schema .*toStandardJsonSchema/);
     const bare = { "~standard": { version: 1, vendor: "own", validate: (value: unknown) => ({ value }) } } as const;
-    await expect(adaptSchema(bare, "input").jsonSchema()).rejects.toThrow(ConfigError);
+    expect(() => adaptSchema(bare, "input")).toThrow(/^input: no JSON Schema .* give a JSON Schema/);
+    const circular: { type: string; not?: object } = { type: "object" };
+    circular.not = circular;
+    expect(() => adaptSchema(circular, "input")).toThrow(/^input: not a usable JSON Schema: .*circular/);
+  });
+
+  it("names the option whose schema turns out to have none", async () => {
+    const broken = {
+      "~standard": { ...z3.string()["~standard"] },
+      get _def(): never {
+        throw new Error("broken");
+      },
+    };
+    await expect(adaptSchema(broken, "input").jsonSchema()).rejects.toThrow(/^input: no JSON Schema/);
   });
 
   it("names the option whose JSON Schema cannot be used", async () => {
@@ -111,11 +121,12 @@ describe("adaptArguments", () => {
     expect(await shown(either)).toMatchObject({ type: "object", anyOf: [{}, {}] });
   });
 
-  it("refuses the schema of anything else", async () => {
+  it("refuses at once the schema of anything else", () => {
     expect(() => adaptArguments({ type: "string" }, "tool.input")).toThrow(
       /^tool\.input: expected the schema of an object/,
     );
-    await expect(adaptArguments(z.string(), "tool.input").jsonSchema()).rejects.toThrow(ConfigError);
+    expect(() => adaptArguments(z.string(), "tool.input")).toThrow(/^tool\.input: .* got one of type "string"/);
+    expect(() => adaptArguments(z.array(z.string()), "tool.input")).toThrow(ConfigError);
   });
 });
 

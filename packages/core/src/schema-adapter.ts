@@ -13,14 +13,17 @@ export interface SchemaAdapter {
   validate(value: unknown): Promise<Validation>;
 }
 
+/** What is made of a JSON Schema before a model is told of it. */
+type Shape = (schema: JsonSchema) => JsonSchema;
+
 /**
  * Adapts zod 4, zod 3, any Standard Schema that has a JSON Schema, or a JSON Schema.
  *
  * @param option where the schema was given, for the error
  */
-export function adaptSchema(schema: Schema, option: string): SchemaAdapter {
-  if (isStandard(schema)) return adaptStandard(schema, option);
-  if (isJsonSchema(schema)) return adaptJsonSchema(schema, option);
+export function adaptSchema(schema: Schema, option: string, shape: Shape = withoutDialect): SchemaAdapter {
+  if (isStandard(schema)) return adaptStandard(schema, option, shape);
+  if (isJsonSchema(schema)) return adaptJsonSchema(schema, option, shape);
   throw new ConfigError(
     option,
     "expected a Standard Schema (zod, valibot, arktype …) or a JSON Schema object, " +
@@ -34,16 +37,7 @@ export function adaptSchema(schema: Schema, option: string): SchemaAdapter {
  * @param option where the schema was given, for the error
  */
 export function adaptArguments(schema: Schema, option: string): SchemaAdapter {
-  const adapter = adaptSchema(schema, option);
-  if (!isStandard(schema)) asObject(schema, option);
-  let shown: Promise<JsonSchema> | undefined;
-  return {
-    jsonSchema() {
-      shown ??= adapter.jsonSchema().then((json) => asObject(json, option));
-      return shown;
-    },
-    validate: (value) => adapter.validate(value),
-  };
+  return adaptSchema(schema, option, (json) => asObject(withoutDialect(json), option));
 }
 
 function asObject(schema: JsonSchema, option: string): JsonSchema {
@@ -53,36 +47,45 @@ function asObject(schema: JsonSchema, option: string): JsonSchema {
   throw new ConfigError(option, `expected the schema of an object, got one of type ${JSON.stringify(type)}`);
 }
 
-function adaptStandard(schema: StandardSchema, option: string): SchemaAdapter {
+function adaptStandard(schema: StandardSchema, option: string, shape: Shape): SchemaAdapter {
   const { vendor, validate } = schema["~standard"];
-  let json: Promise<JsonSchema> | undefined;
+  const failed = (cause: unknown): ConfigError =>
+    new ConfigError(option, `no JSON Schema can be made of this ${vendor} schema: ${errorMessage(cause)}`, { cause });
+  const made = attempt(() => standardJsonSchema(schema), failed);
+  const check = async (value: unknown): Promise<Validation> => {
+    const result = await validate(value);
+    return result.issues ? { ok: false, issues: result.issues.map(toIssue) } : { ok: true, value: result.value };
+  };
+  if (typeof made !== "function") {
+    const shown = Promise.resolve(shape(made));
+    return { jsonSchema: () => shown, validate: check };
+  }
+  let loaded: Promise<JsonSchema> | undefined;
   return {
     jsonSchema() {
-      json ??= standardJsonSchema(schema).then(withoutDialect, (cause) => {
-        throw new ConfigError(option, `no JSON Schema can be made of this ${vendor} schema: ${errorMessage(cause)}`, {
-          cause,
-        });
-      });
-      return json;
+      loaded ??= made().then(shape, (cause: unknown) => Promise.reject(failed(cause)));
+      return loaded;
     },
-    async validate(value) {
-      const result = await validate(value);
-      return result.issues ? { ok: false, issues: result.issues.map(toIssue) } : { ok: true, value: result.value };
-    },
+    validate: check,
   };
 }
 
-async function standardJsonSchema(schema: StandardSchema): Promise<JsonSchema> {
+/** Made at once, so that a schema that cannot work is refused where it is given; or how to, where that must be loaded. */
+function standardJsonSchema(schema: StandardSchema): JsonSchema | (() => Promise<JsonSchema>) {
   const { vendor, jsonSchema } = schema["~standard"];
   if (jsonSchema) return jsonSchema.input({ target: "draft-07" });
   // Both loaded only for those who use them: each is an optional peer.
   if (vendor === "zod" && isZod4(schema)) {
-    const { toJSONSchema } = await import("zod/v4/core");
-    return { ...toJSONSchema(schema, { target: "draft-07", io: "input" }) };
+    return async () => {
+      const { toJSONSchema } = await import("zod/v4/core");
+      return { ...toJSONSchema(schema, { target: "draft-07", io: "input" }) };
+    };
   }
   if (vendor === "zod" && isZod3(schema)) {
-    const { zodToJsonSchema } = await import("zod-to-json-schema");
-    return { ...zodToJsonSchema(schema, { $refStrategy: "none" }) };
+    return async () => {
+      const { zodToJsonSchema } = await import("zod-to-json-schema");
+      return { ...zodToJsonSchema(schema, { $refStrategy: "none" }) };
+    };
   }
   throw new TypeError(
     vendor === "valibot"
@@ -91,9 +94,19 @@ async function standardJsonSchema(schema: StandardSchema): Promise<JsonSchema> {
   );
 }
 
-function adaptJsonSchema(schema: JsonSchema, option: string): SchemaAdapter {
+function attempt<T>(work: () => T, failed: (cause: unknown) => Error): T {
+  try {
+    return work();
+  } catch (cause) {
+    throw failed(cause);
+  }
+}
+
+function adaptJsonSchema(schema: JsonSchema, option: string, shape: Shape): SchemaAdapter {
+  // A schema is sent as JSON: one with a cycle is refused here.
+  attempt(() => JSON.stringify(schema), unusable(option));
   let validator: Promise<(value: unknown) => Validation> | undefined;
-  const shown = Promise.resolve(withoutDialect(schema));
+  const shown = Promise.resolve(shape(schema));
   return {
     jsonSchema: () => shown,
     async validate(value) {
@@ -119,9 +132,13 @@ async function jsonSchemaValidator(schema: ValidatorSchema, option: string): Pro
       }));
       return valid ? { ok: true, value } : { ok: false, issues };
     } catch (cause) {
-      throw new ConfigError(option, `not a usable JSON Schema: ${errorMessage(cause)}`, { cause });
+      throw unusable(option)(cause);
     }
   };
+}
+
+function unusable(option: string): (cause: unknown) => ConfigError {
+  return (cause) => new ConfigError(option, `not a usable JSON Schema: ${errorMessage(cause)}`, { cause });
 }
 
 function toIssue({ message, path = [] }: StandardIssue): Issue {
