@@ -5,12 +5,13 @@ import {
   type ModelErrorKind,
   maskSecrets,
   toModelError,
+  withoutSecret,
 } from "millrace/provider";
 import { wire } from "./wire.ts";
 
 /** Turns what the vendor's client throws into a `ModelError`, without the `secret`. */
 export function toFailure(error: unknown, secret: string | undefined): ModelError {
-  const message = hide(errorMessage(error), secret);
+  const message = withoutSecret(errorMessage(error), secret);
   const { status, headers, error: body }: { status?: unknown; headers?: unknown; error?: unknown } = Object(error);
   if (typeof status !== "number") {
     const kind = connectionFailure(error);
@@ -24,7 +25,7 @@ export function toFailure(error: unknown, secret: string | undefined): ModelErro
     status,
     headers: headers instanceof Headers ? headers : undefined,
     // An answer that is no JSON stands in the client's message, behind the status.
-    ...failureOf(body === undefined ? message.replace(`${status} `, "") : hideDeep(body, secret)),
+    ...failureOf(body === undefined ? message.replace(`${status} `, "") : withoutSecret(body, secret)),
   });
 }
 
@@ -47,16 +48,5 @@ function connectionFailure(error: unknown): ModelErrorKind | undefined {
 function causeMessage(error: unknown, message: string, secret: string | undefined): string {
   const causes: string[] = [];
   for (let at = error; at instanceof Error && causes.length < 4; at = at.cause) causes.push(errorMessage(at));
-  return causes.length > 1 ? hide(causes.join(": "), secret) : message;
-}
-
-/** A key so short is a stand-in for one, and could stand anywhere. */
-const leastSecret = 8;
-
-function hide(text: string, secret = ""): string {
-  return secret.length < leastSecret ? text : text.replaceAll(secret, "…");
-}
-
-function hideDeep(body: unknown, secret = ""): unknown {
-  return JSON.parse(hide(JSON.stringify(body), JSON.stringify(secret).slice(1, -1)));
+  return causes.length > 1 ? withoutSecret(causes.join(": "), secret) : message;
 }

@@ -18,3 +18,4 @@ export { checkBaseURL, checkFields } from "./option-checks.ts";
 export { type ParsedArgs, parseArgs } from "./parse-args.ts";
 export * from "./sse.ts";
 export * from "./usage.ts";
+export { withoutSecret } from "./without-secret.ts";

@@ -7,6 +7,7 @@ import {
   type ModelErrorKind,
   maskSecrets,
   toModelError,
+  withoutSecret,
 } from "millrace/provider";
 import { APIConnectionError, APIConnectionTimeoutError, APIError, OpenAIError } from "openai";
 
@@ -24,14 +25,14 @@ export function toFailure(error: unknown, provider: string, secret: string | und
   }
   if (error instanceof APIError && error.status !== undefined) {
     const { status, headers } = error;
-    const body = masked(error.error ?? bare(error.message, status), secret);
+    const body = withoutSecret(error.error ?? bare(error.message, status), secret);
     // Without the cause: the client quotes the body in its message, and with it what must be masked.
     return toModelError({ provider, status, headers, body, kind: dialectKind(status, body) });
   }
   // What else the client throws is about credentials: an apiKey function that failed, a header that is missing.
   const kind = error instanceof OpenAIError ? "auth" : "invalid-request";
   const said = errorMessage(error);
-  const message = String(masked(said, secret));
+  const message = withoutSecret(said, secret);
   // Fetch quotes a key that no header can hold: then without the cause, too.
   return toModelError({ provider, kind, message, ...(message === said && { cause: error }) });
 }
@@ -60,12 +61,6 @@ function dialectKind(status: number, body: unknown): ModelErrorKind | undefined 
   const said = JSON.stringify(body);
   if (/(incorrect|invalid) api.?key/i.test(said)) return "auth";
   return /too_many_prompt_tokens|messages (is|are) too long/i.test(said) ? "context-overflow" : undefined;
-}
-
-/** Keys of compatible servers have no form by which they could be known. */
-function masked(body: unknown, secret: string | undefined): unknown {
-  if (secret === undefined || secret.length < 8) return body;
-  return JSON.parse(JSON.stringify(body).replaceAll(JSON.stringify(secret).slice(1, -1), "…"));
 }
 
 /** The client says `Connection error.`; why, stands in its cause. */

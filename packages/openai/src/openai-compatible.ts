@@ -1,11 +1,8 @@
 import { ConfigError, checkFields, type Model } from "millrace/provider";
 import type { ClientOptions } from "openai";
-import { type ConnectionOptions, checkConnection, clientFor, secretOf } from "./client.ts";
-import { ChatDecoder } from "./decode-chat.ts";
-import { ResponsesDecoder } from "./decode-responses.ts";
-import { encodeChat, type StructuredOutputs } from "./encode-chat.ts";
-import { encodeResponses } from "./encode-responses.ts";
-import { modelOf } from "./model.ts";
+import { type ConnectionOptions, checkConnection } from "./client.ts";
+import type { StructuredOutputs } from "./encode-chat.ts";
+import { chatModel, responsesModel } from "./model.ts";
 
 /** What a server wants that cannot be seen from its traffic. */
 export interface CompatibleModelOptions {
@@ -77,34 +74,15 @@ export function openaiCompatible(options: OpenAICompatibleOptions): OpenAICompat
       `expected the server's URL, got ${JSON.stringify(options.baseURL)}`,
     );
   }
-  const client = () => clientFor(options, provider, anonymous(options.apiKey === undefined));
+  const server = { provider, options, defaults: anonymous(options.apiKey === undefined) };
   const chat = (modelId: string, own: CompatibleModelOptions = {}): Model => {
     checkFields(own, `${provider}.options`, modelFields);
     const all = { ...options, ...own };
     const { thinkTags = true, maxTokensField = "max_tokens", structuredOutputs, callIdLength } = all;
-    const dialect = { provider, maxTokensField, structuredOutputs, callIdLength, refusals: false };
-    return modelOf({
-      provider,
-      id: checkId(modelId),
-      secret: () => secretOf(options),
-      post: (request, signal) =>
-        client()
-          .chat.completions.create(encodeChat(modelId, request, dialect), { signal, maxRetries: 0 })
-          .asResponse(),
-      decoder: () => new ChatDecoder({ provider, thinkTags }),
-    });
+    const dialect = { maxTokensField, structuredOutputs, callIdLength, refusals: false };
+    return chatModel(server, checkId(modelId), dialect, thinkTags);
   };
-  const responses = (modelId: string): Model =>
-    modelOf({
-      provider,
-      id: checkId(modelId),
-      secret: () => secretOf(options),
-      post: (request, signal) =>
-        client()
-          .responses.create(encodeResponses(modelId, request, { provider }), { signal, maxRetries: 0 })
-          .asResponse(),
-      decoder: () => new ResponsesDecoder({ provider }),
-    });
+  const responses = (modelId: string): Model => responsesModel(server, checkId(modelId));
   return Object.assign(chat, { responses });
 }
 

@@ -1,10 +1,6 @@
 import { ConfigError, type Model } from "millrace/provider";
-import { type ConnectionOptions, checkConnection, clientFor, secretOf } from "./client.ts";
-import { ChatDecoder } from "./decode-chat.ts";
-import { ResponsesDecoder } from "./decode-responses.ts";
-import { encodeChat } from "./encode-chat.ts";
-import { encodeResponses } from "./encode-responses.ts";
-import { modelOf } from "./model.ts";
+import { type ConnectionOptions, checkConnection } from "./client.ts";
+import { chatModel, responsesModel } from "./model.ts";
 
 /** How to reach OpenAI, or Azure OpenAI with a `client`. */
 export interface OpenAIOptions extends ConnectionOptions {}
@@ -42,30 +38,12 @@ export const openai: OpenAIModels = Object.assign(chat, { responses });
 
 function chat(modelId: string, options: OpenAIOptions = {}): Model {
   check("openai", modelId, options);
-  return modelOf({
-    provider,
-    id: modelId,
-    secret: () => secretOf(options),
-    post: (request, signal) =>
-      clientFor(options, provider, {})
-        .chat.completions.create(encodeChat(modelId, request, { provider }), { signal, maxRetries: 0 })
-        .asResponse(),
-    decoder: () => new ChatDecoder({ provider }),
-  });
+  return chatModel({ provider, options, defaults: {} }, modelId);
 }
 
 function responses(modelId: string, options: OpenAIOptions = {}): Model {
   check("openai.responses", modelId, options);
-  return modelOf({
-    provider,
-    id: modelId,
-    secret: () => secretOf(options),
-    post: (request, signal) =>
-      clientFor(options, provider, {})
-        .responses.create(encodeResponses(modelId, request, { provider }), { signal, maxRetries: 0 })
-        .asResponse(),
-    decoder: () => new ResponsesDecoder({ provider }),
-  });
+  return responsesModel({ provider, options, defaults: {} }, modelId);
 }
 
 function check(at: string, modelId: string, options: OpenAIOptions): void {
