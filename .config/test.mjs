@@ -5,6 +5,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { findRedis } from "../packages/fixtures/src/redis-server.ts";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 
@@ -89,6 +90,12 @@ function sayWhatIsLeftOut() {
     console.log(
       "Left out: the tests on recorded provider traffic. To run them, set MILLRACE_FIXTURES to a folder of recordings;\n" +
         "packages/fixtures/README.md says what it holds.",
+    );
+  }
+  if (!findRedis()) {
+    console.log(
+      "Left out: the tests on Redis. To run them, install redis-server (on Debian the package of that name), or name one\n" +
+        "in MILLRACE_REDIS.",
     );
   }
 }
