@@ -35,9 +35,14 @@ export async function detach(run: Run, log: EventLog, options: DetachOptions = {
  * @throws {@link EventLogError} of kind `not-found`
  */
 export async function stopRun(log: EventLog, runId: string, reason = "stopped by the user"): Promise<void> {
-  const run = runsHere.get(log)?.get(runId);
+  const run = runHere(log, runId);
   if (run) run.stop(reason);
   else await log.requestStop(runId, reason);
+}
+
+/** @internal The run, if this process makes it. */
+export function runHere(log: EventLog, runId: string): Run | undefined {
+  return runsHere.get(log)?.get(runId);
 }
 
 /** The runs that this process writes, so that stopping one need not wait for its next beat. */

@@ -72,3 +72,16 @@ export function loggedFrames(log: EventLog, runId: string, from: number): Frames
     },
   };
 }
+
+/** The frames of which the first was read already. */
+export function startingWith(first: Frame, rest: Frames): Frames {
+  let isSent = false;
+  return {
+    async next() {
+      if (isSent) return rest.next();
+      isSent = true;
+      return first;
+    },
+    leave: () => rest.leave(),
+  };
+}

@@ -4,7 +4,8 @@
  * @module
  */
 export { type AttachOptions, attach } from "./attach.ts";
-export { type ChatHandlerOptions, createChatHandler } from "./chat-handler.ts";
+export { createChatHandler } from "./chat-handler.ts";
+export type { ChatHandlerOptions } from "./chat-runs.ts";
 export { type DetachedRun, type DetachOptions, detach, stopRun } from "./detach.ts";
 export { type EventLog, EventLogError, type LoggedRun, type RunQuery } from "./event-log.ts";
 export { memoryChatStore } from "./memory-chat-store.ts";

@@ -1,4 +1,5 @@
 import { type ContentPart, isContentPart } from "millrace";
+import { isObject, type JsonObject } from "millrace/provider";
 import { HttpError } from "./http-error.ts";
 
 /** What a client asks: a message for a chat. */
@@ -10,14 +11,14 @@ export interface ChatMessage {
 /** Longer ids are a fault or an attack. */
 const maxIdLength = 512;
 
-/** The message in a request's body. Throws {@link HttpError}. */
-export async function readMessage(request: Request, maxBodyBytes: number): Promise<ChatMessage> {
+/** A request's body of JSON. Throws {@link HttpError}. */
+export async function readBody(request: Request, maxBodyBytes: number): Promise<JsonObject> {
   const type = request.headers.get("content-type") ?? "";
   // Also what keeps forms of other sites out: a browser asks before it sends this type across origins.
   if (!/^application\/json\s*(;|$)/i.test(type)) {
     throw new HttpError(415, "unsupported-media-type", "expected a body of type application/json");
   }
-  return toMessage(parse(await readText(request, maxBodyBytes)));
+  return parseObject(await readText(request, maxBodyBytes));
 }
 
 async function readText(request: Request, maxBytes: number): Promise<string> {
@@ -40,16 +41,18 @@ async function readText(request: Request, maxBytes: number): Promise<string> {
   }
 }
 
-function parse(text: string): unknown {
+/** The object of a JSON text from a client. Throws {@link HttpError}. */
+export function parseObject(text: string): JsonObject {
+  let body: unknown;
   try {
-    return JSON.parse(text);
-  } catch {
-    throw new HttpError(400, "invalid-request", "expected a body of JSON");
-  }
+    body = JSON.parse(text);
+  } catch {}
+  if (isObject(body)) return body;
+  throw new HttpError(400, "invalid-request", "expected an object of JSON");
 }
 
-function toMessage(body: unknown): ChatMessage {
-  const { chatId, input } = typeof body === "object" && body !== null ? { chatId: "", input: "", ...body } : {};
+/** The message that an object from a client holds. Throws {@link HttpError}. */
+export function toMessage({ chatId, input }: JsonObject): ChatMessage {
   if (typeof chatId !== "string" || chatId === "" || chatId.length > maxIdLength) {
     throw new HttpError(400, "invalid-request", `chatId: expected a text of 1 to ${maxIdLength} characters`);
   }

@@ -1,0 +1,148 @@
+import { type Agent, type ChatRespondOptions, type ChatStore, ConfigError } from "millrace";
+import { detach, runHere, stopRun } from "./detach.ts";
+import { type EventLog, EventLogError, type RunQuery } from "./event-log.ts";
+import { type Frames, framesOf, loggedFrames, startingWith } from "./frames.ts";
+import { HttpError } from "./http-error.ts";
+import { LiveRuns } from "./live-runs.ts";
+import { memoryChatStore } from "./memory-chat-store.ts";
+import type { CorsOptions } from "./origins.ts";
+import type { ChatMessage } from "./read-message.ts";
+
+/** Options of a chat endpoint: of `createChatHandler` and of `createChatSocket`, which may share one object. */
+export interface ChatHandlerOptions {
+  /**
+   * Says who asks: the user's id, from a cookie or a token of the request, never from what the client says of itself.
+   * Undefined is answered with 401; a `Response` of your own is sent as it is. Compulsory.
+   */
+  authenticate: (request: Request) => string | undefined | Response | Promise<string | undefined | Response>;
+  /** Keeps the chats. Default: {@link memoryChatStore}. */
+  store?: ChatStore;
+  /**
+   * Keeps the events: a run goes on when its connection is lost, and any number of pages can read it. Default: none; a run
+   * ends with its connection.
+   */
+  log?: EventLog;
+  /** The only path that is answered. Default: any, for frameworks that have routed the request. */
+  path?: string;
+  /** The longest body of a request, and the longest message over a WebSocket. Default: 1 Mi. */
+  maxBodyBytes?: number;
+  /** Which other origins may use the endpoint from a browser. Default: none. */
+  cors?: CorsOptions;
+  /** After so long without an event a sign of life is sent, in milliseconds. Default: 15,000. */
+  keepAliveMs?: number;
+  /** Options for each run: `deps`, `settings`, hooks … */
+  respondOptions?: (
+    chat: { userId: string; chatId: string },
+    request: Request,
+  ) => ChatRespondOptions | Promise<ChatRespondOptions>;
+  /** With a log: told of each run, where the runtime ends work that nobody waits for (workers). */
+  waitUntil?: (done: Promise<void>) => void;
+  /** Told of what is answered with 500, and of what a log throws. Default: `console.error`. */
+  onError?: (error: unknown) => void;
+}
+
+/** A run that a client reads. */
+export interface Reading {
+  readonly runId: string;
+  readonly frames: Frames;
+}
+
+/**
+ * What users may do with the runs of one agent, whatever they ask over. A user reaches only runs of their own; others are
+ * answered like those that do not exist. Throws {@link HttpError} for what may not be.
+ */
+export class ChatRuns {
+  readonly #agent: Agent;
+  readonly #options: ChatHandlerOptions;
+  readonly #store: ChatStore;
+  readonly #live = new LiveRuns();
+
+  /** @throws {@link ConfigError} where `authenticate` is missing */
+  constructor(agent: Agent, options: ChatHandlerOptions) {
+    if (typeof options?.authenticate !== "function") {
+      throw new ConfigError("authenticate", "expected a function that gives the user's id of a request");
+    }
+    this.#agent = agent;
+    this.#options = options;
+    this.#store = options.store ?? memoryChatStore();
+  }
+
+  /** The user who asks, or the response that turns them away. */
+  async userOf(request: Request): Promise<string | Response> {
+    const user = await this.#options.authenticate(request);
+    if (!user) throw new HttpError(401, "unauthenticated", "the request does not say who asks, or not rightly");
+    return user;
+  }
+
+  /** Begins a run. Without a log it lives until its frames are read or left. */
+  async begin({ chatId, input }: ChatMessage, userId: string, request: Request): Promise<Reading> {
+    const { respondOptions, log, onError, waitUntil } = this.#options;
+    const own = await respondOptions?.({ userId, chatId }, request);
+    const run = this.#agent.chat({ userId, chatId, store: this.#store }).respond(input, own);
+    if (log) {
+      const { done } = await detach(run, log, { ...(onError && { onError }) });
+      waitUntil?.(done);
+      return { runId: run.id, frames: loggedFrames(log, run.id, 0) };
+    }
+    const events = this.#live.begin(run);
+    if (!events) throw busy();
+    return { runId: run.id, frames: framesOf(events) };
+  }
+
+  /** Reads a run again. Undefined where there is nothing (more) to read. */
+  async attach(query: RunQuery, userId: string, from: number): Promise<Reading | undefined> {
+    const { log } = this.#options;
+    if (!log) throw new HttpError(405, "method-not-allowed", "runs are not kept here: there is no log");
+    const found = await log.find(query);
+    if (!found && "chatId" in query) return undefined;
+    if (found?.run.userId !== userId) throw notFound();
+    const runId = found.run.id;
+    const frames = loggedFrames(log, runId, from);
+    if (!found.isOver) return { runId, frames };
+    const first = await frames.next();
+    return first && { runId, frames: startingWith(first, frames) };
+  }
+
+  /** Stops a run. */
+  async stop(query: RunQuery, userId: string): Promise<void> {
+    const { log } = this.#options;
+    const run = await this.#find(query, userId);
+    if (log) await stopRun(log, run.id);
+    else this.#live.find({ runId: run.id })?.stop("stopped by the user");
+  }
+
+  /** Puts a message of the user into a live run; only the process that makes the run can. */
+  async send(input: ChatMessage["input"], query: RunQuery, userId: string): Promise<void> {
+    const { log } = this.#options;
+    const run = await this.#find(query, userId);
+    const live = log ? runHere(log, run.id) : this.#live.find({ runId: run.id });
+    if (!live || live.final) {
+      throw new HttpError(409, "run-not-live", "the run has ended, or another process makes it");
+    }
+    live.send(input);
+  }
+
+  async #find(query: RunQuery, userId: string): Promise<{ readonly id: string }> {
+    const { log } = this.#options;
+    const run = log ? (await log.find(query))?.run : this.#live.find(query)?.info;
+    if (run?.userId !== userId) throw notFound();
+    return run;
+  }
+}
+
+export function notFound(): HttpError {
+  return new HttpError(404, "not-found", "there is no such run, or no longer");
+}
+
+function busy(): HttpError {
+  return new HttpError(409, "chat-busy", "the chat has a run that goes on; wait for it, or stop it");
+}
+
+/** The error as a client may see it; what is not meant for it goes to `onError`. */
+export function toHttpError(error: unknown, onError: (error: unknown) => void = console.error): HttpError {
+  if (error instanceof HttpError) return error;
+  if (error instanceof EventLogError && error.kind === "chat-busy") return busy();
+  if (error instanceof EventLogError && error.kind === "not-found") return notFound();
+  onError(error);
+  return new HttpError(500, "internal", "something went wrong on the server");
+}
