@@ -1,7 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import type { Call, Conversation, Message, Reply } from "./conversation.ts";
-import { decide } from "./decide.ts";
+import { decide, type SimulatedQuestion } from "./decide.ts";
 import { object } from "./json.ts";
 
 const parameters = (schema: z.ZodType) => object(z.toJSONSchema(schema));
@@ -199,4 +199,22 @@ it("thinks when it is asked to", () => {
   const messages = [user("Weather in Rome?")];
   expect(decide({ ...request, messages }).reasoning).toBe("");
   expect(decide({ ...request, messages, reasoning: true }).reasoning).toContain("get_weather");
+});
+
+it("says what it is told to say, with the tools' results in mind", () => {
+  const say = vi.fn(({ prompt, results }: SimulatedQuestion) =>
+    prompt === "Bye" ? undefined : `## ${results.map(({ name, text }) => `${name}: ${text}`).join() || prompt}\n`,
+  );
+  const calls: Call[] = [{ id: "1", name: "get_weather", args: { city: "Rome" } }];
+  const asked: Message[] = [user("Weather in Rome?"), { role: "assistant", text: "", calls }];
+  const told: Message[] = [...asked, { role: "tool", callId: "1", text: "22 °C", failed: false }];
+  expect(decide({ ...request, messages: [user("Hi")] }, say).text).toBe("## Hi\n");
+  expect(decide({ ...request, messages: [user("Weather in Rome?")] }, say).calls).toHaveLength(1);
+  expect(decide({ ...request, messages: told }, say).text).toBe("## get_weather: 22 °C\n");
+  expect(say.mock.lastCall?.[0].results).toEqual([
+    { name: "get_weather", args: { city: "Rome" }, text: "22 °C", failed: false },
+  ]);
+  expect(decide({ ...request, messages: [user("Bye")] }, say).text).toContain("simulated model");
+  const schema = parameters(z.object({ label: z.string() }));
+  expect(JSON.parse(decide({ ...request, messages: [user("Hi")], schema }, say).text)).toHaveProperty("label");
 });

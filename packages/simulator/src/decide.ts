@@ -3,7 +3,7 @@ import { answerFromResults, answerWithoutTools, describe, type Result, sentenceO
 import { fillObject } from "./arguments.ts";
 import type { Call, Conversation, Message, Reply } from "./conversation.ts";
 import type { Fact } from "./fields.ts";
-import { object, objects, parseJson } from "./json.ts";
+import { type JsonObject, object, objects, parseJson } from "./json.ts";
 import { forcedCalls, type PlannedCall, planCalls } from "./plan-calls.ts";
 import { identifierMeanings, identifierWords } from "./words.ts";
 
@@ -20,16 +20,34 @@ interface Turn {
   lastTools: string[];
 }
 
+/** What the model is about to answer, for the option `answer` of `startSimulator()`. */
+export interface SimulatedQuestion {
+  /** The newest message of the user. */
+  readonly prompt: string;
+  /** What the tools have told since, in the order of the calls. */
+  readonly results: readonly SimulatedResult[];
+}
+
+/** A tool's result with the call that it answers. */
+export interface SimulatedResult {
+  readonly name: string;
+  readonly args: JsonObject;
+  readonly text: string;
+  readonly failed: boolean;
+}
+
 /**
  * The model: it calls the tools that the newest user message asks for, then answers with their results. The same
  * conversation always gets the same reply, but for the ids of its calls.
+ *
+ * @param say gives an answer that is not made by the rules
  */
-export function decide(conversation: Conversation): Reply {
+export function decide(conversation: Conversation, say?: (question: SimulatedQuestion) => string | undefined): Reply {
   const turn = turnOf(conversation.messages);
   const planned = nextCalls(conversation, turn);
   const question = conversation.toolChoice === "auto" ? planned.map(whatIsMissing).find(Boolean) : undefined;
   const calls = question ? [] : planned.map((call) => ({ ...call, id: randomBytes(12).toString("hex") }));
-  const text = question ?? (calls.length > 0 ? "" : answerTo(conversation, turn));
+  const text = question ?? (calls.length > 0 ? "" : (said(conversation, turn, say) ?? answerTo(conversation, turn)));
   const reasoning = conversation.reasoning ? think(turn, calls) : "";
   const reply: Reply = {
     reasoning,
@@ -106,6 +124,18 @@ function factsOf(results: Result[]): Fact[] {
 const MAX_READ = 4000;
 const readable = (text: string): string =>
   text.length <= MAX_READ ? text : `${text.slice(0, MAX_READ / 2)}\n${text.slice(-MAX_READ / 2)}`;
+
+function said(
+  { schema }: Conversation,
+  { prompt, results }: Turn,
+  say: ((question: SimulatedQuestion) => string | undefined) | undefined,
+): string | undefined {
+  if (schema) return undefined;
+  return say?.({
+    prompt,
+    results: results.map(({ call: { name, args }, text, failed }) => ({ name, args, text, failed })),
+  });
+}
 
 function answerTo({ schema, tools }: Conversation, { prompt, earlier, results }: Turn): string {
   if (schema) {

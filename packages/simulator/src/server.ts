@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { chatCompletions } from "./chat-completions.ts";
 import { countTokens } from "./conversation.ts";
-import { decide } from "./decide.ts";
+import { decide, type SimulatedQuestion } from "./decide.ts";
 import { type Delivery, type Fault, ruleOf } from "./faults.ts";
 import { isObject, type JsonObject, parseJson } from "./json.ts";
 import { messages } from "./messages.ts";
@@ -23,10 +23,12 @@ export interface SimulatorOptions {
   /** How many tokens a request may hold, at four characters a token. Default: any number. */
   contextTokens?: number;
   /**
-   * What goes wrong: for every request, or for those that the function names one for (it gets 1 for the first request).
-   * The request header `x-simulator-fault` does the same for one request.
+   * What goes wrong: for every request, or for those that the function names one for (it gets 1 for the first request,
+   * and the request's body). The request header `x-simulator-fault` does the same for one request.
    */
-  fault?: Fault | ((request: number) => Fault | undefined);
+  fault?: Fault | ((request: number, body: JsonObject) => Fault | undefined);
+  /** What the model says where it answers in words of its own; undefined leaves it to its rules. Default: always. */
+  answer?: (question: SimulatedQuestion) => string | undefined;
 }
 
 /** A running model server. */
@@ -100,7 +102,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     }
     count += 1;
     const asked = request.headers["x-simulator-fault"]?.toString();
-    const fault = asked ?? (typeof options.fault === "function" ? options.fault(count) : options.fault);
+    const fault = asked ?? (typeof options.fault === "function" ? options.fault(count, body) : options.fault);
     const rule = ruleOf(fault);
     const streams = body.stream === true;
     const refusal = fault === "error-mid-stream" && !streams ? "server-error" : rule.refusal;
@@ -112,7 +114,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     const { contextTokens = inputTokens } = options;
     if (inputTokens > contextTokens) return refuse("context-overflow", inputTokens, contextTokens);
 
-    const plain = decide(protocol.read(body));
+    const plain = decide(protocol.read(body), options.answer);
     const reply = rule.reply?.(plain) ?? plain;
     const exchange = exchangeOf(body, reply, inputTokens);
     const frames = streams ? protocol.frames(exchange) : inHalves(JSON.stringify(protocol.whole(exchange)));

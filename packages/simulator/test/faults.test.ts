@@ -128,3 +128,18 @@ describe("the server", () => {
     await expect(openai.responses.create({ model, input: "Hi" })).rejects.toThrow();
   });
 });
+
+it("is chosen by the request's body", async () => {
+  const fault: SimulatorOptions["fault"] = (_, { messages }) =>
+    JSON.stringify(messages).includes("fail") ? "overloaded" : undefined;
+  await using simulator = await startSimulator({ fault });
+  const openai = new OpenAI({ baseURL: simulator.baseURL, apiKey: "k", maxRetries: 0, logLevel: "off" });
+  const ask = (content: string) =>
+    outcome(
+      true,
+      AbortSignal.timeout(1000),
+      openai.chat.completions.create({ model, messages: [{ role: "user", content }], stream: true }),
+    );
+  expect(await ask("Hi")).toBe("ended after some events");
+  expect(await ask("Please fail")).toBe("503 after no events");
+});
