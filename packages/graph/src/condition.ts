@@ -1,0 +1,25 @@
+/** The values of a task's cache, by their keys. The task itself is under `task`. */
+export type Values = Readonly<Record<string, unknown>>;
+
+/** A condition written as a text, such as those of `@millrace/graph/lua`: it can be shown, and says which keys it reads. */
+export interface ConditionExpression {
+  /** Its text, for events and drawings. */
+  readonly source: string;
+  /** The keys of the cache that it reads; no others are given to it. A key without a value is missing in `values`. */
+  readonly keys: readonly string[];
+  /** @param options `signal` aborts when the run is stopped */
+  evaluate(values: Values, options: { signal: AbortSignal }): boolean | Promise<boolean>;
+}
+
+/**
+ * Decides something from the values of the task's cache: a function, or an expression. What it throws fails the node that
+ * asked it.
+ *
+ * @example
+ * ```ts
+ * import type { Condition } from "@millrace/graph";
+ *
+ * const isReady: Condition = ({ task, plan }) => task !== undefined && Array.isArray(plan) && plan.length > 0;
+ * ```
+ */
+export type Condition = ((values: Values) => boolean | Promise<boolean>) | ConditionExpression;
