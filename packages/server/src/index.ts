@@ -6,10 +6,12 @@
 export { type AttachOptions, attach } from "./attach.ts";
 export { createChatHandler } from "./chat-handler.ts";
 export type { ChatHandlerOptions } from "./chat-runs.ts";
+export { type ChatSocketHandler, createChatSocket, type ServeSocket } from "./chat-socket.ts";
 export { type DetachedRun, type DetachOptions, detach, stopRun } from "./detach.ts";
 export { type EventLog, EventLogError, type LoggedRun, type RunQuery } from "./event-log.ts";
 export { memoryChatStore } from "./memory-chat-store.ts";
 export { type MemoryEventLogOptions, memoryEventLog } from "./memory-event-log.ts";
 export { type CorsOptions, isAllowedOrigin } from "./origins.ts";
 export { type ResponseOptions, type SSEOptions, toResponse, toSSE } from "./to-sse.ts";
-export { toWebSocket, type WebSocketLike, type WebSocketOptions } from "./to-web-socket.ts";
+export { toWebSocket, type WebSocketOptions } from "./to-web-socket.ts";
+export type { WebSocketLike } from "./web-socket-like.ts";

@@ -6,4 +6,5 @@
 export { type FileEventLogOptions, fileEventLog } from "./node/file-event-log.ts";
 export { jsonlChatStore } from "./node/jsonl-chat-store.ts";
 export { nodeListener } from "./node/node-listener.ts";
+export { nodeUpgrade, type WebSocketServerLike } from "./node/node-upgrade.ts";
 export { type SqliteChatStore, sqliteChatStore } from "./node/sqlite-chat-store.ts";
