@@ -35,12 +35,7 @@ export class WireEncoder {
   encode(event: AgentEvent): string {
     const form = this.#form(event);
     // Most events are plain data, and a replacer makes writing them several times as slow.
-    if (!holdsAnything.has(event.type)) return JSON.stringify(form);
-    try {
-      return JSON.stringify(form, replaceForeign);
-    } catch {
-      return JSON.stringify(readable(form, 0));
-    }
+    return holdsAnything.has(event.type) ? jsonOf(form) : JSON.stringify(form);
   }
 
   #form(event: AgentEvent): object {
@@ -55,6 +50,18 @@ export class WireEncoder {
       ...(event.type === "sub-agent" && { event: this.#form(event.event) }),
       ...(!isTold && { run }),
     };
+  }
+}
+
+/**
+ * The JSON of any value, as {@link WireEncoder} writes it: of errors their plain data, of what is not JSON what JSON has for
+ * it. For other protocols that send events. Never throws.
+ */
+export function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value, replaceForeign) ?? "null";
+  } catch {
+    return JSON.stringify(readable(value, 0)) ?? "null";
   }
 }
 
