@@ -1,12 +1,13 @@
 import { type AgentOptions, checkAgentOptions, checkRespondOptions, type RespondOptions } from "./agent-options.ts";
 import { Chat, type ChatOptions } from "./chat.ts";
 import { ConfigError } from "./errors.ts";
+import { readToEnd } from "./event-run.ts";
 import type { Final } from "./events.ts";
 import { checkMessages, toMessages } from "./history.ts";
 import { debugHooks, HookRunner } from "./hooks.ts";
 import { newId } from "./ids.ts";
 import type { Input } from "./messages.ts";
-import { Run, readToEnd } from "./run.ts";
+import { Run } from "./run.ts";
 import { type Conversation, type RunOptions, RunState } from "./run-state.ts";
 import { adaptSchema } from "./schema-adapter.ts";
 import { subAgentTool } from "./sub-agent.ts";

@@ -1,11 +1,12 @@
 import type { RespondOptions } from "./agent-options.ts";
 import { ConfigError } from "./errors.ts";
+import { readToEnd } from "./event-run.ts";
 import type { Final } from "./events.ts";
 import { checkMessages } from "./history.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Input, Message } from "./messages.ts";
 import { type Check, callable, fields, list, text } from "./option-checks.ts";
-import { type Run, readToEnd } from "./run.ts";
+import type { Run } from "./run.ts";
 import type { Conversation } from "./run-state.ts";
 
 /** Keeps conversations. Everything a store needs passes it message by message. */

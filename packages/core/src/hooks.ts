@@ -1,5 +1,5 @@
 import { MillraceError } from "./errors.ts";
-import type { AgentEvent, EventOf } from "./events.ts";
+import type { AgentEvent } from "./events.ts";
 import { after, type Bound, environment } from "./runtime.ts";
 
 type Pascal<S extends string> = S extends `${infer Head}-${infer Tail}`
@@ -12,12 +12,15 @@ type Pascal<S extends string> = S extends `${infer Head}-${infer Tail}`
  * nothing, and what they throw goes to `onHookError` and never breaks a run. The run is over for its reader when they
  * are done.
  */
-export type Hooks = {
-  [Type in AgentEvent["type"] as `on${Pascal<Type>}`]?: (event: EventOf<Type>) => unknown;
+export type Hooks = HooksOf<AgentEvent>;
+
+/** Observers of a stream of other events, in the same way. */
+export type HooksOf<Event extends { readonly type: string }> = {
+  [Type in Event["type"] as `on${Pascal<Type>}`]?: (event: Extract<Event, { type: Type }>) => unknown;
 } & {
-  onEvent?: (event: AgentEvent) => unknown;
+  onEvent?: (event: Event) => unknown;
   /** Told of what any hook of the run threw. Default: `console.error`, where no set of hooks has one. */
-  onHookError?: (error: unknown, event: AgentEvent | undefined) => unknown;
+  onHookError?: (error: unknown, event: Event | undefined) => unknown;
 };
 
 /** How many events may wait for slow hooks before the stream waits for them. */
@@ -25,33 +28,39 @@ const queueLimit = 256;
 /** A hook that takes longer is reported and no longer waited for. */
 const hookTimeoutMs = 10_000;
 
-type AnyHook = (event: AgentEvent) => unknown;
+type AnyHook = (event: object) => unknown;
 
 /** Calls the hooks of one run, in order, beside the stream. */
-export class HookRunner {
-  readonly #hooks: readonly Hooks[];
+export class HookRunner<Event extends { readonly type: string } = AgentEvent> {
+  readonly #hooks: HooksOf<Event>[];
   readonly #bound: Bound;
-  readonly #queue: AgentEvent[] = [];
+  readonly #queue: Event[] = [];
   readonly #hung = new WeakSet<AnyHook>();
   #working: Promise<void> | undefined;
 
-  constructor(hooks: readonly Hooks[], bound: Bound) {
-    this.#hooks = hooks;
+  constructor(hooks: readonly HooksOf<Event>[], bound: Bound) {
+    this.#hooks = [...hooks];
     this.#bound = bound;
   }
 
+  /** Adds observers behind those that are there. */
+  add(hooks: HooksOf<Event>): void {
+    this.#hooks.push(hooks);
+  }
+
   /** Takes an event. Hooks start in a microtask, never inside the caller. */
-  observe(event: AgentEvent): void {
+  observe(event: Event): void {
     this.#queue.push(event);
     this.#working ??= this.#work();
   }
 
   /** Reports what went wrong in something that must not break a run. */
-  report(error: unknown, event?: AgentEvent): void {
+  report(error: unknown, event?: Event): void {
     const reporters = this.#hooks.filter(({ onHookError }) => onHookError);
-    for (const hooks of reporters.length > 0 ? reporters : [{ onHookError: logHookError }]) {
+    const told = reporters.length > 0 ? reporters.map((hooks) => hooks.onHookError?.bind(hooks)) : [logHookError];
+    for (const tell of told) {
       try {
-        Promise.resolve(this.#bound(() => hooks.onHookError?.(error, event))).catch(() => {});
+        Promise.resolve(this.#bound(() => tell?.(error, event))).catch(() => {});
       } catch {
         // The last resort has failed too; a run is not broken by it.
       }
@@ -81,7 +90,7 @@ export class HookRunner {
     this.#working = undefined;
   }
 
-  async #call(hook: AnyHook, hooks: Hooks, event: AgentEvent): Promise<void> {
+  async #call(hook: AnyHook, hooks: HooksOf<Event>, event: Event): Promise<void> {
     try {
       const outcome = this.#bound(() => hook.call(hooks, event));
       if (isThenable(outcome) && !(await this.#inTime(outcome, hook))) {
@@ -154,6 +163,6 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
 
-function logHookError(error: unknown, event: AgentEvent | undefined): void {
+function logHookError(error: unknown, event: { readonly type: string } | undefined): void {
   console.error(`millrace: a hook failed${event ? ` on ${event.type}` : ""}:`, error);
 }
