@@ -1,7 +1,7 @@
 import type { BudgetOptions } from "./budget.ts";
 import type { ContextOptions } from "./context/context-options.ts";
 import { ConfigError } from "./errors.ts";
-import type { RunInfo } from "./events.ts";
+import type { RunInfo, RunStart } from "./events.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Message } from "./messages.ts";
 import type { Model, ModelSettings } from "./model.ts";
@@ -23,6 +23,7 @@ import {
   texts,
   wrong,
 } from "./option-checks.ts";
+import type { RunWrapper } from "./run-wrapper.ts";
 import type { Schema } from "./standard-schema.ts";
 import type { Tools } from "./tool.ts";
 import type { Usage } from "./usage.ts";
@@ -109,6 +110,11 @@ export interface AgentOptions {
   };
   /** Observers; several sets are all called, in order. */
   hooks?: Hooks | readonly Hooks[];
+  /**
+   * Asked once when a run has begun: what it gives goes around all that the run does, such as tracing. Runs of
+   * sub-agents that have none of their own take their parent's. Default: nothing.
+   */
+  wrap?: (start: RunStart) => RunWrapper;
   /**
    * Prints what happens in a run for a developer, a line each: requests, answers, tool calls, what was dropped, repeated
    * and spent; secrets are masked. `true` for `console.error`, or a function that takes the lines. Default: `true` if the
@@ -229,6 +235,7 @@ const overridable = {
   stop: fields({ check: callable, everyMs: milliseconds, graceMs: millisecondsOrNone }),
   retry: retryOrNone,
   hooks,
+  wrap: callable,
   debug: flagOrFunction,
   budget: fields({
     pricing,

@@ -27,6 +27,7 @@ export {
   type ToolCard,
 } from "./reduce-run.ts";
 export type { Run } from "./run.ts";
+export type { RunWrapper } from "./run-wrapper.ts";
 export type { OutputOf, Schema, StandardIssue, StandardResult, StandardSchema } from "./standard-schema.ts";
 export { type StreamingToolOptions, streamingTool } from "./streaming-tool.ts";
 export {

@@ -1,7 +1,7 @@
 import { Answer } from "./answer.ts";
 import type { ContextOptions } from "./context/context-options.ts";
 import { errorMessage, MillraceError } from "./errors.ts";
-import type { AgentEvent, Final, ModelName } from "./events.ts";
+import type { AgentEvent, Final, ModelName, RunStart } from "./events.ts";
 import { executeCalls } from "./execute-calls.ts";
 import { withFinal } from "./final-of.ts";
 import { repairHistory } from "./history.ts";
@@ -107,7 +107,9 @@ async function* beginRun(run: RunState, input: readonly Message[]): AsyncGenerat
   const { model, tools } = run.options;
   const names = tools.map(({ tool }) => tool.name);
   const fixed = typeof model !== "function" && { model: nameOf(model) };
-  yield run.stamp({ type: "run-start", input, ...fixed, tools: names });
+  const start: RunStart = { type: "run-start", ...run.place(), input, ...fixed, tools: names };
+  yield run.emit(start);
+  run.wrap(start);
   run.listen();
   for (const message of await run.load(input)) yield run.add(message);
 }

@@ -18,6 +18,7 @@ export interface Turn {
 /** Asks this turn's questions (model, instructions, tools on offer) and builds its request. */
 export async function prepareTurn(run: RunState): Promise<Turn> {
   const { model, instructions, tools: offered, output, settings = {} } = run.options;
+  const { tool: wrapTool } = run.wrapper;
   const context = run.context(run.signal);
   const ask = <T>(question: T | ((context: TurnContext) => T | Promise<T>)): T | Promise<T> =>
     isQuestion(question) ? run.bound(() => question(context)) : question;
@@ -32,11 +33,22 @@ export async function prepareTurn(run: RunState): Promise<Turn> {
     ...(output && { output: { name: "output", schema: await output.jsonSchema() } }),
     settings: settingsFor(run, settings),
   };
-  return { model: await withLimits(await ask(model), run.options), tools, request, tokens: estimateRequest(request) };
+  return {
+    model: await wrapModel(await ask(model), run),
+    tools: wrapTool ? tools.map((tool) => wrapTool(tool)) : tools,
+    request,
+    tokens: estimateRequest(request),
+  };
+}
+
+/** The model with the agent's limits, and around them what the run's `wrap` puts there. */
+export async function wrapModel(model: Model, { options, wrapper }: RunState): Promise<Model> {
+  const limited = await withLimits(model, options);
+  return wrapper.model?.(limited) ?? limited;
 }
 
 /** The model with the agent's timeouts, and around them its retries: a request that took too long is repeated. */
-export async function withLimits(model: Model, { timeouts, retry: policies }: RunOptions): Promise<Model> {
+async function withLimits(model: Model, { timeouts, retry: policies }: RunOptions): Promise<Model> {
   if (typeof model?.stream !== "function") throw wrong("model", 'a model such as openai("…") from the function', model);
   const limited = timeout(model, timeouts);
   if (!policies) return limited;

@@ -1,13 +1,14 @@
 import type { AgentOptions, RespondOptions, TurnContext } from "./agent-options.ts";
 import type { ContextFitter } from "./context/context-fitter.ts";
 import { ConfigError, errorJson } from "./errors.ts";
-import type { AgentEvent, Final, MessageAdded, ModelName, RunInfo, StopReason } from "./events.ts";
+import type { AgentEvent, Final, MessageAdded, ModelName, RunInfo, RunStart, StopReason } from "./events.ts";
 import { deepFreeze } from "./freeze.ts";
 import { repairHistory, simplify } from "./history.ts";
 import { HookRunner } from "./hooks.ts";
 import { type Message, textOf } from "./messages.ts";
 import type { RunBudget } from "./run-budget.ts";
 import { RunControl } from "./run-control.ts";
+import type { RunWrapper } from "./run-wrapper.ts";
 import { type Bound, bindContext } from "./runtime.ts";
 import type { SchemaAdapter } from "./schema-adapter.ts";
 import type { OfferedTool } from "./tool.ts";
@@ -46,8 +47,11 @@ export class RunState {
   readonly info: RunInfo;
   readonly options: RunOptions;
   readonly control: RunControl = new RunControl();
-  /** Calls tools, hooks and questions in the async context of the caller of `respond()`. */
-  readonly bound: Bound = bindContext();
+  /** Calls the model, tools and questions in the async context of the caller of `respond()`, or one within it. */
+  bound: Bound = bindContext();
+  /** What goes around this run, and who gave it: its own options or the run above it. */
+  wrapper: RunWrapper = {};
+  wrappedBy: RunOptions["wrap"];
   hooks: HookRunner | undefined;
   budget: RunBudget | undefined;
   /** The conversation: what was given and what was added. */
@@ -76,6 +80,21 @@ export class RunState {
     const controller = new AbortController();
     this.signal = controller.signal;
     this.control.onStop(() => controller.abort(new DOMException("The run was stopped", "AbortError")));
+  }
+
+  /** Puts around the run what its `wrap` gives, or that of the run above it. */
+  wrap(start: RunStart): void {
+    const { wrap, signal } = this.options;
+    const wrapWith = wrap ?? (signal && runOf.get(signal)?.wrappedBy);
+    if (!wrapWith) return;
+    const { bound } = this;
+    this.wrappedBy = wrapWith;
+    this.wrapper = bound(() => wrapWith(start));
+    const { call, hooks } = this.wrapper;
+    if (call) this.bound = (callback) => bound(() => call(callback));
+    if (!hooks) return;
+    this.hooks ??= new HookRunner([], bound);
+    this.hooks.add(hooks);
   }
 
   /** Begins to listen to everything that can stop the run. `control.close()` ends it. */
@@ -132,7 +151,12 @@ export class RunState {
 
   /** Gives an event its place in the run and shows it to the observers. Every event made here is yielded next. */
   stamp(event: Unstamped): AgentEvent {
-    return this.emit({ ...event, seq: this.nextSeq(), at: Date.now(), run: this.info });
+    return this.emit({ ...event, ...this.place() });
+  }
+
+  /** The next place in the run. */
+  place(): Pick<AgentEvent, "seq" | "at" | "run"> {
+    return { seq: this.nextSeq(), at: Date.now(), run: this.info };
   }
 
   /** Shows a whole event to the observers. */

@@ -3,7 +3,7 @@ import type { AgentEvent, ContextOverflow } from "../events.ts";
 import { isModelError } from "../is-model-error.ts";
 import type { ContentPart, Message, UserMessage } from "../messages.ts";
 import type { ModelRequest } from "../model.ts";
-import { type Turn, withLimits } from "../prepare-turn.ts";
+import { type Turn, wrapModel } from "../prepare-turn.ts";
 import { RunCut } from "../run-control.ts";
 import type { RunState, Unstamped } from "../run-state.ts";
 import { Breath } from "../runtime.ts";
@@ -232,7 +232,7 @@ export class ContextFitter {
     if (enough || this.#hasNoSummary || units === 0 || previous?.units === units) return enough ?? previous;
 
     const { summaryModel } = this.#options;
-    const model = summaryModel ? await withLimits(summaryModel, run.options) : turn.model;
+    const model = summaryModel ? await wrapModel(summaryModel, run) : turn.model;
     const dropped = plan.dropped(units);
     const most = Math.floor(room.tokens / 4);
     const request = summaryRequest(dropped, previous, room.request, most, tally);
