@@ -1,13 +1,19 @@
 import { ConfigError } from "millrace/provider";
 import { checkEvent } from "./check-event.ts";
-import { Endpoint, type EndpointOptions, type RemoteInput } from "./endpoint.ts";
-import { readSse } from "./read-sse.ts";
+import { type HttpOptions, HttpTransport } from "./http-transport.ts";
 import type { RemoteSource } from "./remote-events.ts";
 import { RemoteRun } from "./remote-run.ts";
 import { type RetryOptions, retryPolicy } from "./retry.ts";
+import { type SocketOptions, SocketTransport } from "./socket-transport.ts";
+import type { Connection, RemoteInput, Transport } from "./transport.ts";
 
 /** Options of {@link connect}. */
-export interface ConnectOptions extends EndpointOptions {
+export interface ConnectOptions extends HttpOptions, SocketOptions {
+  /**
+   * Over what the server is asked. Default: `websocket` for a URL of `ws:` or `wss:`, else `http`, where events come as
+   * server-sent events.
+   */
+  transport?: "http" | "websocket";
   /** How a lost connection is made again. `maxRetries: 0`: not at all. */
   retry?: RetryOptions;
   /** After so many milliseconds without a sign of life a connection counts as lost. Default: 60,000. */
@@ -53,7 +59,7 @@ export interface Client {
  * Connects to a chat endpoint, such as that of `@millrace/server`. Nothing is sent yet.
  *
  * @param url of the endpoint; in a page it may be relative
- * @throws ConfigError for a missing URL
+ * @throws ConfigError for a missing URL, and for `headers` over WebSockets, which carry none
  * @example
  * ```ts
  * import { connect } from "@millrace/client";
@@ -66,30 +72,37 @@ export interface Client {
  */
 export function connect(url: string | URL, options: ConnectOptions = {}): Client {
   if (!String(url)) throw new ConfigError("url", "expected the URL of a chat endpoint, got an empty text");
-  const { retry, idleMs = 60_000, check = false } = options;
-  const endpoint = new Endpoint(String(url), options);
-  const source = (first: (signal: AbortSignal) => Promise<Response | undefined>): RemoteSource => ({
+  const { retry, check = false } = options;
+  const transport = transportOf(String(url), options);
+  const source = (first: (signal: AbortSignal) => Promise<Connection | undefined>): RemoteSource => ({
     retry: retryPolicy(retry),
     check: check ? checkEvent : undefined,
-    async connect(position, signal) {
-      const { runId, seq } = position;
-      const response = await (runId === undefined ? first(signal) : endpoint.attach({ run: runId }, seq, signal));
-      // Known before the first event: a run that is cut there can be read again, too.
-      position.runId ??= response?.headers.get("x-run-id") ?? undefined;
-      return response && readSse(response, idleMs, signal);
-    },
+    connect: ({ runId, seq }, signal) =>
+      runId === undefined ? first(signal) : transport.attach({ run: runId }, seq, signal),
   });
   return {
     respond: (input, { chatId, signal }) =>
-      new RemoteRun(endpoint, { ...source((abort) => endpoint.start({ input, chatId }, abort)), signal }),
+      new RemoteRun(transport, { ...source((abort) => transport.start({ input, chatId }, abort)), signal }),
     attach: (run, { from, signal } = {}) => {
       const query = typeof run === "string" ? { run } : { chat: run.chatId };
-      return new RemoteRun(endpoint, {
-        ...source((abort) => endpoint.attach(query, -1, abort)),
+      return new RemoteRun(transport, {
+        ...source((abort) => transport.attach(query, -1, abort)),
         runId: query.run,
         from,
         signal,
       });
     },
   };
+}
+
+function transportOf(url: string, options: ConnectOptions): Transport {
+  const { transport = /^wss?:/i.test(url) ? "websocket" : "http", idleMs = 60_000 } = options;
+  if (transport === "http") return new HttpTransport(url, options, idleMs);
+  if (options.headers) {
+    throw new ConfigError(
+      "headers",
+      "a WebSocket carries none: use cookies, or make the socket yourself, in openSocket",
+    );
+  }
+  return new SocketTransport(url, options, idleMs);
 }

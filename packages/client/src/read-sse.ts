@@ -1,19 +1,22 @@
-import { errorMessage, type ServerSentEvent, SseParser } from "millrace/provider";
+import { errorMessage, SseParser } from "millrace/provider";
 import { ConnectionError } from "./connection-error.ts";
+import { readJson } from "./read-json.ts";
+
+/** The body of a response. */
+export type ByteStream = ReadableStream<Uint8Array>;
 
 /**
- * The events of a response, read only when asked for: a reader that does not read stops the socket. Ends where the
+ * The events of a response as JSON, read only when asked for: a reader that does not read stops the socket. Ends where the
  * response ends; an event that is cut off there is dropped, as the standard says.
  *
  * @param idleMs how long the server may be silent, in milliseconds
  */
 export async function* readSse(
-  response: Response,
+  body: ByteStream,
   idleMs: number,
   signal: AbortSignal,
-): AsyncGenerator<ServerSentEvent, void, undefined> {
-  const reader: ReadableStreamDefaultReader<Uint8Array> | undefined = response.body?.getReader();
-  if (!reader) return;
+): AsyncGenerator<unknown, void, undefined> {
+  const reader = body.getReader();
   const parser = new SseParser();
   const cancel = (): void => void reader.cancel().catch(() => {});
   signal.addEventListener("abort", cancel, { once: true });
@@ -22,7 +25,7 @@ export async function* readSse(
       const bytes = await readChunk(reader, idleMs);
       signal.throwIfAborted();
       if (!bytes) return;
-      yield* parser.push(bytes);
+      for (const { data } of parser.push(bytes)) yield readJson(data);
     }
   } finally {
     signal.removeEventListener("abort", cancel);

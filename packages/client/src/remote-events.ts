@@ -1,8 +1,9 @@
 import type { AgentEvent, Final } from "millrace";
-import { type ServerSentEvent, withFinal } from "millrace/provider";
+import { withFinal } from "millrace/provider";
 import { WireDecoder } from "millrace/wire";
 import { ConnectionError } from "./connection-error.ts";
 import { backOff, type RetryPolicy } from "./retry.ts";
+import type { Connection } from "./transport.ts";
 
 /** How far a run has been read. */
 export interface Position {
@@ -14,8 +15,8 @@ export interface Position {
 
 /** What {@link remoteEvents} reads from. */
 export interface RemoteSource {
-  /** Makes a connection that goes on after the position, and may tell the run's id. Undefined: there is no run. */
-  connect(position: Position, signal: AbortSignal): Promise<AsyncIterable<ServerSentEvent> | undefined>;
+  /** Makes a connection that goes on after the position. Undefined: there is no run. */
+  connect(position: Position, signal: AbortSignal): Promise<Connection | undefined>;
   /** The first event to hand out. Default: 0. */
   readonly from?: number | undefined;
   readonly retry: RetryPolicy;
@@ -41,8 +42,9 @@ export async function* remoteEvents(
     try {
       const connection = await source.connect(position, signal);
       if (!connection) return;
-      for await (const sent of connection) {
-        const json = readJson(sent);
+      // Known before the first event: a run that is cut there can be read again, too.
+      position.runId ??= connection.runId;
+      for await (const json of connection.events) {
         if (isKnown(json, position)) continue;
         const event = decoder.decode(json);
         checkOrder(event, position);
@@ -62,15 +64,6 @@ export async function* remoteEvents(
     }
   }
   if (final.error) throw withFinal(final.error, final);
-}
-
-function readJson({ data }: ServerSentEvent): unknown {
-  try {
-    return JSON.parse(data);
-  } catch (cause) {
-    const got = JSON.stringify(data.slice(0, 100));
-    throw new ConnectionError(`expected an event as JSON, got ${got}`, { kind: "protocol" }, { cause });
-  }
 }
 
 /** Whether it was read before, over an earlier connection. */

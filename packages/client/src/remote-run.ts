@@ -1,9 +1,9 @@
 import type { AgentEvent, Final } from "millrace";
 import { ConfigError } from "millrace/provider";
 import { ConnectionError } from "./connection-error.ts";
-import type { Endpoint } from "./endpoint.ts";
 import { type Position, type RemoteSource, remoteEvents } from "./remote-events.ts";
 import { backOff } from "./retry.ts";
+import type { RemoteInput, Transport } from "./transport.ts";
 
 type Step = IteratorResult<AgentEvent, Final>;
 
@@ -22,12 +22,12 @@ export interface RemoteRunOptions extends RemoteSource {
  * It does not stop a run that the server keeps: `client.attach(run.id)` reads on. To stop it, call {@link stop}.
  */
 export class RemoteRun implements AsyncGenerator<AgentEvent, Final, undefined> {
-  readonly #endpoint: Endpoint;
+  readonly #transport: Transport;
   readonly #source: RemoteSource;
   readonly #position: Position;
   readonly #connection = new AbortController();
-  /** A stop that waits for the run's id. */
-  #waiting: { resolve: (runId: string) => void; reject: (error: Error) => void } | undefined;
+  /** Stops and messages that wait for the run's id. */
+  readonly #waiting = new Set<{ resolve: (runId: string) => void; reject: (error: Error) => void }>();
   #events: AsyncGenerator<AgentEvent, void, undefined> | undefined;
   #final: Final | undefined;
   #stopping: Promise<void> | undefined;
@@ -36,8 +36,8 @@ export class RemoteRun implements AsyncGenerator<AgentEvent, Final, undefined> {
   #isOver = false;
 
   /** Made by `client.respond()` and `client.attach()`. */
-  constructor(endpoint: Endpoint, options: RemoteRunOptions) {
-    this.#endpoint = endpoint;
+  constructor(transport: Transport, options: RemoteRunOptions) {
+    this.#transport = transport;
     this.#source = options;
     this.#position = { runId: options.runId, seq: -1 };
     if (options.signal) this.#follow(options.signal);
@@ -72,6 +72,17 @@ export class RemoteRun implements AsyncGenerator<AgentEvent, Final, undefined> {
     return this.#stopping;
   }
 
+  /**
+   * Puts a message of the user into the live run: it joins before the next turn, and there is a next turn for it. Only
+   * once the run was begun; waits for its id. Not tried again where it fails.
+   *
+   * @throws ConnectionError through the promise; of kind `refused` and code `run-not-live` where the run has ended, or is
+   *   made by another process of the server
+   */
+  async send(input: RemoteInput): Promise<void> {
+    await this.#transport.send(await this.#known(), input);
+  }
+
   /** The next event. The call after `Final` is done, or throws what the run failed with. */
   async next(): Promise<Step> {
     if (this.#isOver) return this.#done();
@@ -80,7 +91,8 @@ export class RemoteRun implements AsyncGenerator<AgentEvent, Final, undefined> {
       const { done, value } = await this.#events.next();
       if (this.#isOver) return this.#done();
       if (done) return this.#end();
-      if (this.id !== undefined) this.#waiting?.resolve(this.id);
+      for (const { resolve } of this.#waiting) resolve(value.run.id);
+      this.#waiting.clear();
       if (value.type === "final") this.#final = value;
       return { value };
     } catch (error) {
@@ -126,7 +138,7 @@ export class RemoteRun implements AsyncGenerator<AgentEvent, Final, undefined> {
     const { signal } = new AbortController();
     for (let failures = 1; ; failures++) {
       try {
-        return await this.#endpoint.stop(runId);
+        return await this.#transport.stop(runId);
       } catch (error) {
         await backOff(error, failures, this.#source.retry, signal);
       }
@@ -137,8 +149,8 @@ export class RemoteRun implements AsyncGenerator<AgentEvent, Final, undefined> {
   #known(): string | Promise<string> {
     if (this.id !== undefined) return this.id;
     return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject };
       if (this.#isOver) reject(unknownRun());
+      else this.#waiting.add({ resolve, reject });
     });
   }
 
@@ -153,7 +165,7 @@ export class RemoteRun implements AsyncGenerator<AgentEvent, Final, undefined> {
   #end(): Step {
     this.#isOver = true;
     this.#unfollow();
-    this.#waiting?.reject(unknownRun());
+    for (const { reject } of this.#waiting) reject(unknownRun());
     return this.#done();
   }
 

@@ -1,8 +1,10 @@
-import { type ContentPart, errorMessage, maskSecrets } from "millrace/provider";
+import { errorMessage, maskSecrets } from "millrace/provider";
 import { ConnectionError } from "./connection-error.ts";
+import { type ByteStream, readSse } from "./read-sse.ts";
+import type { Connection, RemoteInput, RunQuery, RunRequest, Transport } from "./transport.ts";
 
-/** Where the server is, and how it is asked. */
-export interface EndpointOptions {
+/** How a server is asked over HTTP. */
+export interface HttpOptions {
   /**
    * Sent with every request. A function is asked before each one, also before a lost connection is made again: for
    * tokens that expire.
@@ -16,49 +18,49 @@ export interface EndpointOptions {
   fetch?: typeof fetch;
 }
 
-/** What starts a run. */
-export interface RunRequest {
-  readonly input: RemoteInput;
-  readonly chatId: string;
-}
-
-/** What a user says: text, or the parts of one message. */
-export type RemoteInput = string | readonly ContentPart[];
-
-/** A run by its id, or the latest run of a chat. */
-export type RunQuery = { readonly run: string } | { readonly chat: string };
-
-/** The requests that a server of runs answers. Each gives a response that is fine, or throws {@link ConnectionError}. */
-export class Endpoint {
+/** Requests over HTTP; events come as server-sent events. */
+export class HttpTransport implements Transport {
   readonly #url: string;
-  readonly #options: EndpointOptions;
+  readonly #options: HttpOptions;
+  readonly #idleMs: number;
 
-  constructor(url: string, options: EndpointOptions) {
+  constructor(url: string, options: HttpOptions, idleMs: number) {
     this.#url = url;
     this.#options = options;
+    this.#idleMs = idleMs;
   }
 
-  /** Starts a run. */
-  async start(request: RunRequest, signal: AbortSignal): Promise<Response> {
-    const headers = { "content-type": "application/json", accept: eventStream };
-    return eventsOf(await this.#request(this.#url, { method: "POST", body: JSON.stringify(request), headers, signal }));
+  async start(request: RunRequest, signal: AbortSignal): Promise<Connection> {
+    const headers = { ...json, accept: eventStream };
+    const init = { method: "POST", body: JSON.stringify(request), headers, signal };
+    return this.#read(await this.#request(this.#url, init), signal);
   }
 
-  /** Reads a run again, from the event after `lastSeq` on. Undefined where a chat has no run. */
-  async attach(query: RunQuery, lastSeq: number, signal: AbortSignal): Promise<Response | undefined> {
+  async attach(query: RunQuery, lastSeq: number, signal: AbortSignal): Promise<Connection | undefined> {
     const headers = { accept: eventStream, ...(lastSeq >= 0 && { "last-event-id": String(lastSeq) }) };
     const response = await this.#request(this.#urlOf(query), { headers, signal, cache: "no-store" });
     if (response.status === 204 && "chat" in query) return undefined;
-    return eventsOf(response, "the run cannot be read again: ");
+    return this.#read(response, signal, "the run cannot be read again: ");
   }
 
-  /** Stops a run. One that is over already, or forgotten, is no error. */
   async stop(runId: string): Promise<void> {
     // A page that is being left may still stop its run.
     const response = await this.#request(this.#urlOf({ run: runId }), { method: "DELETE", keepalive: true });
     const isOver = response.status === 404 || response.status === 410;
     if (!response.ok && !isOver) throw await refusal(response);
     await response.body?.cancel();
+  }
+
+  async send(runId: string, input: RemoteInput): Promise<void> {
+    const init = { method: "POST", body: JSON.stringify({ input }), headers: json };
+    const response = await this.#request(this.#urlOf({ run: runId }), init);
+    if (!response.ok) throw await refusal(response);
+    await response.body?.cancel();
+  }
+
+  async #read(response: Response, signal: AbortSignal, refused = ""): Promise<Connection> {
+    const { body, headers } = await eventsOf(response, refused);
+    return { runId: headers.get("x-run-id") ?? undefined, events: readSse(body, this.#idleMs, signal) };
   }
 
   async #request(url: string, init: Init): Promise<Response> {
@@ -84,13 +86,15 @@ export class Endpoint {
 type Init = Omit<RequestInit, "headers"> & { headers?: Record<string, string> };
 
 const eventStream = "text/event-stream";
+const json = { "content-type": "application/json" };
 
-/** The response, if it is a stream of events. */
-async function eventsOf(response: Response, refused = ""): Promise<Response> {
+/** What a response streams, if that is events. */
+async function eventsOf(response: Response, refused: string): Promise<{ body: ByteStream; headers: Headers }> {
   if (!response.ok) throw await refusal(response, refused);
-  const type = response.headers.get("content-type") ?? "nothing";
-  if (response.body && type.startsWith(eventStream)) return response;
-  await response.body?.cancel();
+  const { body, headers } = response;
+  const type = headers.get("content-type") ?? "nothing";
+  if (body && type.startsWith(eventStream)) return { body, headers };
+  await body?.cancel();
   throw new ConnectionError(`expected an answer of type ${eventStream}, got ${type}; is the URL that of the chat?`, {
     kind: "protocol",
     status: response.status,
