@@ -1,21 +1,21 @@
 import { MillraceError } from "millrace";
 
 /**
- * Why a cache failed. `unavailable`: no connection to the storage. `timeout`: the storage did not answer in time.
- * `closed`: the cache was closed. `unserializable`: a value that cannot be kept. `corrupt`: what is stored is no value of
- * ours. `locked`: another holds the lock. `lock-lost`: a lock could not be renewed. `storage`: the storage refused.
+ * Why a cache failed. `unavailable`: the storage could not be reached, or did not answer in time; a change may have been
+ * made or not. `refused`: the storage answered with an error. `closed`: the cache was closed. `unserializable`: a value that
+ * cannot be kept. `corrupt`: what is stored is no value of ours. `locked`: another holds the lock. `lock-lost`: a lock could
+ * not be renewed.
  */
 export type CacheErrorKind =
   | "unavailable"
-  | "timeout"
+  | "refused"
   | "closed"
   | "unserializable"
   | "corrupt"
   | "locked"
-  | "lock-lost"
-  | "storage";
+  | "lock-lost";
 
-const retryableKinds: ReadonlySet<CacheErrorKind> = new Set(["unavailable", "timeout", "locked"]);
+const retryableKinds: ReadonlySet<CacheErrorKind> = new Set(["unavailable", "locked"]);
 
 /** Something that a cache could not do. */
 export class CacheError extends MillraceError {
@@ -26,7 +26,7 @@ export class CacheError extends MillraceError {
   readonly kind: CacheErrorKind;
   /** The key, mailbox, channel or lock that it is about. */
   readonly key?: string;
-  /** Whether the same may succeed later: true for `unavailable`, `timeout` and `locked`. */
+  /** Whether the same may succeed later: true for `unavailable` and `locked`. */
   readonly retryable: boolean;
 
   constructor(message: string, facts: { kind: CacheErrorKind; key?: string }, options?: ErrorOptions) {

@@ -96,7 +96,7 @@ export interface Lock extends AsyncDisposable {
  * kind `unserializable`. `undefined` itself is no value: it is what a missing key gives.
  *
  * Each method is atomic, except `getAll()` and `clear()`, which go from key to key. Each throws a {@link CacheError}:
- * `unavailable` or `timeout` where the storage does not answer, `closed` after `close()`.
+ * `unavailable` where the storage does not answer, `closed` after `close()`.
  */
 export interface Cache extends AsyncDisposable {
   /** The value of a key; undefined where there is none. A default is written `(await cache.get(key)) ?? byDefault`. */

@@ -17,3 +17,5 @@ export type {
   Subscription,
 } from "./cache.ts";
 export { CacheError, type CacheErrorKind } from "./cache-error.ts";
+export { MemoryCache } from "./memory-cache.ts";
+export { type StopFlags, type StopFlagsOptions, stopFlags } from "./stop-flags.ts";
