@@ -1,8 +1,10 @@
-import type { Agent } from "millrace";
+import { type Agent, type AgentEvent, ConfigError } from "millrace";
+import type { JsonObject } from "millrace/provider";
 import { type ChatHandlerOptions, ChatRuns, notFound, type Reading, toHttpError } from "./chat-runs.ts";
 import type { RunQuery } from "./event-log.ts";
 import { HttpError } from "./http-error.ts";
 import { corsHeaders, preflight } from "./origins.ts";
+import type { ChatProtocol, ChatRequest } from "./protocol/chat-protocol.ts";
 import { readBody, toInput, toMessage } from "./read-message.ts";
 import { responseOf } from "./to-sse.ts";
 
@@ -14,6 +16,8 @@ import { responseOf } from "./to-sse.ts";
  *   where there is nothing (more) to read. Only with a log.
  * - `POST ?run=…` or `?chat=…` with `{ "input": … }` puts a message of the user into the live run, before its next turn.
  * - `DELETE ?run=…` or `?chat=…` stops it.
+ *
+ * Front ends of others are spoken to as their `protocol` says.
  *
  * A user reaches only runs of their own; others are answered like those that do not exist. Errors are JSON,
  * `{ "error": { "code", "message" } }`.
@@ -47,11 +51,12 @@ export function createChatHandler(agent: Agent, options: ChatHandlerOptions): (r
 }
 
 async function answer(request: Request, runs: ChatRuns, options: ChatHandlerOptions): Promise<Response> {
-  const { path, cors, log, maxBodyBytes = 1024 * 1024 } = options;
+  const { path, cors, log, protocol, maxBodyBytes = 1024 * 1024 } = options;
   const { pathname, searchParams } = new URL(request.url);
-  if (path !== undefined && pathname !== path) throw notFound();
+  const route = pathname === path || request.method === "POST" ? undefined : protocol?.route?.(pathname);
+  if (path !== undefined && (route?.base ?? pathname) !== path) throw notFound();
   if (request.method === "OPTIONS") return preflight(request, cors);
-  const allowed = log ? ["POST", "GET", "DELETE"] : ["POST", "DELETE"];
+  const allowed = log || protocol?.route ? ["POST", "GET", "DELETE"] : ["POST", "DELETE"];
   if (!allowed.includes(request.method)) {
     throw new HttpError(405, "method-not-allowed", `expected one of ${allowed.join(", ")}`, {
       allow: allowed.join(", "),
@@ -59,16 +64,22 @@ async function answer(request: Request, runs: ChatRuns, options: ChatHandlerOpti
   }
   const userId = await runs.userOf(request);
   if (userId instanceof Response) return userId;
-  const query = toQuery(searchParams, userId);
+  const query = route ? { userId, chatId: route.chatId } : toQuery(searchParams, userId);
   if (request.method === "POST") {
     const body = await readBody(request, maxBodyBytes);
-    if (!query) return respond(await runs.begin(toMessage(body), userId, request), request, options);
+    if (!query) {
+      const asked = protocol ? asRead(protocol, body) : toMessage(body);
+      const toLines = protocol && ((events: AsyncIterable<AgentEvent>) => protocol.lines(events, body));
+      return respond(await runs.begin(asked, userId, request, toLines), request, options);
+    }
     await runs.send(toInput(body["input"]), query, userId);
     return new Response(null, { status: 204 });
   }
   if (!query) throw new HttpError(400, "invalid-request", "expected the parameter run or chat in the URL");
   if (request.method === "GET") {
-    const reading = await runs.attach(query, userId, firstWanted(request));
+    if (route && !log) return new Response(null, { status: 204 });
+    const toLines = protocol && ((events: AsyncIterable<AgentEvent>) => protocol.lines(events));
+    const reading = await runs.attach(query, userId, firstWanted(request), toLines);
     // 204 is what tells a browser's EventSource that it need not come again.
     return reading ? respond(reading, request, options) : new Response(null, { status: 204 });
   }
@@ -76,8 +87,19 @@ async function answer(request: Request, runs: ChatRuns, options: ChatHandlerOpti
   return new Response(null, { status: 204 });
 }
 
-function respond({ frames, runId }: Reading, { signal }: Request, { keepAliveMs }: ChatHandlerOptions): Response {
-  return responseOf(frames, { headers: { "x-run-id": runId }, signal, ...(keepAliveMs && { keepAliveMs }) });
+/** What another protocol's body asks; what is wrong with it is for its sender to know. */
+function asRead(protocol: ChatProtocol, body: JsonObject): ChatRequest {
+  try {
+    return protocol.read(body);
+  } catch (error) {
+    throw error instanceof ConfigError ? new HttpError(400, "invalid-request", error.message) : error;
+  }
+}
+
+function respond(reading: Reading, { signal }: Request, { keepAliveMs, protocol }: ChatHandlerOptions): Response {
+  const { frames, runId } = reading;
+  const headers = { ...protocol?.headers, "x-run-id": runId };
+  return responseOf(frames, { headers, signal, ...(keepAliveMs && { keepAliveMs }) });
 }
 
 function toQuery(parameters: URLSearchParams, userId: string): RunQuery | undefined {

@@ -1,11 +1,13 @@
-import { type Agent, type ChatRespondOptions, type ChatStore, ConfigError } from "millrace";
+import { type Agent, type AgentEvent, type ChatRespondOptions, type ChatStore, ConfigError } from "millrace";
+import { attach } from "./attach.ts";
 import { detach, runHere, stopRun } from "./detach.ts";
 import { type EventLog, EventLogError, type RunQuery } from "./event-log.ts";
-import { type Frames, framesOf, loggedFrames, startingWith } from "./frames.ts";
+import { type Frames, framesOf, framesOfLines, loggedFrames, startingWith } from "./frames.ts";
 import { HttpError } from "./http-error.ts";
 import { LiveRuns } from "./live-runs.ts";
 import { memoryChatStore } from "./memory-chat-store.ts";
 import type { CorsOptions } from "./origins.ts";
+import type { ChatProtocol, ChatRequest } from "./protocol/chat-protocol.ts";
 import type { ChatMessage } from "./read-message.ts";
 
 /** Options of a chat endpoint: of `createChatHandler` and of `createChatSocket`, which may share one object. */
@@ -22,7 +24,12 @@ export interface ChatHandlerOptions {
    * ends with its connection.
    */
   log?: EventLog;
-  /** The only path that is answered. Default: any, for frameworks that have routed the request. */
+  /**
+   * What the front end speaks over HTTP: `aiSDK()` of `@millrace/server/ai-sdk`, `agUI()` of `@millrace/server/ag-ui`.
+   * Default: the protocol of `@millrace/client`.
+   */
+  protocol?: ChatProtocol;
+  /** The only path that is answered Default: any, for frameworks that have routed the request. */
   path?: string;
   /** The longest body of a request, and the longest message over a WebSocket. Default: 1 Mi. */
   maxBodyBytes?: number;
@@ -40,6 +47,9 @@ export interface ChatHandlerOptions {
   /** Told of what is answered with 500, and of what a log throws. Default: `console.error`. */
   onError?: (error: unknown) => void;
 }
+
+/** The events of a run as another protocol has them. */
+export type ToLines = (events: AsyncIterable<AgentEvent>) => AsyncGenerator<string, void, undefined>;
 
 /** A run that a client reads. */
 export interface Reading {
@@ -75,29 +85,36 @@ export class ChatRuns {
   }
 
   /** Begins a run. Without a log it lives until its frames are read or left. */
-  async begin({ chatId, input }: ChatMessage, userId: string, request: Request): Promise<Reading> {
+  async begin(
+    { chatId, input, history }: ChatRequest,
+    userId: string,
+    request: Request,
+    toLines?: ToLines,
+  ): Promise<Reading> {
     const { respondOptions, log, onError, waitUntil } = this.#options;
     const own = await respondOptions?.({ userId, chatId }, request);
-    const run = this.#agent.chat({ userId, chatId, store: this.#store }).respond(input, own);
+    const kept = history ? { history } : { store: this.#store };
+    const run = this.#agent.chat({ userId, chatId, ...kept }).respond(input, own);
     if (log) {
       const { done } = await detach(run, log, { ...(onError && { onError }) });
       waitUntil?.(done);
-      return { runId: run.id, frames: loggedFrames(log, run.id, 0) };
+      return { runId: run.id, frames: readFrames(log, run.id, 0, toLines) };
     }
     const events = this.#live.begin(run);
     if (!events) throw busy();
-    return { runId: run.id, frames: framesOf(events) };
+    return { runId: run.id, frames: toLines ? framesOfLines(toLines(events)) : framesOf(events) };
   }
 
-  /** Reads a run again. Undefined where there is nothing (more) to read. */
-  async attach(query: RunQuery, userId: string, from: number): Promise<Reading | undefined> {
+  /** Reads a run again. Undefined where there is nothing (more) to read: in other protocols, of a run that has ended. */
+  async attach(query: RunQuery, userId: string, from: number, toLines?: ToLines): Promise<Reading | undefined> {
     const { log } = this.#options;
     if (!log) throw new HttpError(405, "method-not-allowed", "runs are not kept here: there is no log");
     const found = await log.find(query);
     if (!found && "chatId" in query) return undefined;
     if (found?.run.userId !== userId) throw notFound();
     const runId = found.run.id;
-    const frames = loggedFrames(log, runId, from);
+    if (found.isOver && toLines) return undefined;
+    const frames = readFrames(log, runId, from, toLines);
     if (!found.isOver) return { runId, frames };
     const first = await frames.next();
     return first && { runId, frames: startingWith(first, frames) };
@@ -128,6 +145,11 @@ export class ChatRuns {
     if (run?.userId !== userId) throw notFound();
     return run;
   }
+}
+
+/** Other protocols have no numbers: they are read from their beginning. */
+function readFrames(log: EventLog, runId: string, from: number, toLines: ToLines | undefined): Frames {
+  return toLines ? framesOfLines(toLines(attach(log, runId))) : loggedFrames(log, runId, from);
 }
 
 export function notFound(): HttpError {

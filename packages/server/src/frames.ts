@@ -73,6 +73,19 @@ export function loggedFrames(log: EventLog, runId: string, from: number): Frames
   };
 }
 
+/** The frames of a protocol of others, which has no numbers. */
+export function framesOfLines(lines: AsyncGenerator<string, void, undefined>): Frames {
+  return {
+    async next() {
+      const { done, value } = await lines.next();
+      return done ? undefined : { line: value };
+    },
+    async leave() {
+      await lines.return();
+    },
+  };
+}
+
 /** The frames of which the first was read already. */
 export function startingWith(first: Frame, rest: Frames): Frames {
   let isSent = false;

@@ -12,6 +12,7 @@ export { type EventLog, EventLogError, type LoggedRun, type RunQuery } from "./e
 export { memoryChatStore } from "./memory-chat-store.ts";
 export { type MemoryEventLogOptions, memoryEventLog } from "./memory-event-log.ts";
 export { type CorsOptions, isAllowedOrigin } from "./origins.ts";
+export type { ChatProtocol, ChatRequest } from "./protocol/chat-protocol.ts";
 export { type ResponseOptions, type SSEOptions, toResponse, toSSE } from "./to-sse.ts";
 export { toWebSocket, type WebSocketOptions } from "./to-web-socket.ts";
 export type { WebSocketLike } from "./web-socket-like.ts";

@@ -1,0 +1,21 @@
+import { ConfigError } from "millrace";
+import type { ChatRequest, ProtocolOptions } from "./chat-protocol.ts";
+import type { ClientHistory } from "./client-history.ts";
+
+/** Longer ids are a fault or an attack. */
+const maxIdLength = 512;
+
+/** What a front end asks with its newest message. Throws {@link ConfigError} where that is not the user's. */
+export function toChatRequest(
+  chatId: unknown,
+  { messages }: ClientHistory,
+  { history = "server" }: ProtocolOptions,
+  names: { readonly chatId: string; readonly messages: string },
+): ChatRequest {
+  if (typeof chatId !== "string" || chatId === "" || chatId.length > maxIdLength) {
+    throw new ConfigError(names.chatId, `expected a text of 1 to ${maxIdLength} characters`);
+  }
+  const last = messages.at(-1);
+  if (last?.role !== "user") throw new ConfigError(names.messages, "expected the last message to be one of the user");
+  return { chatId, input: last.content, ...(history === "client" && { history: messages.slice(0, -1) }) };
+}
