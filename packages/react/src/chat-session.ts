@@ -1,4 +1,4 @@
-import type { Client, RemoteInput, RemoteRun } from "@millrace/client";
+import { type Client, ConnectionError, type RemoteInput, type RemoteRun } from "@millrace/client";
 import {
   type AgentEvent,
   ConfigError,
@@ -93,7 +93,8 @@ export class ChatSession {
     const { status } = this.#look();
     if (status !== "failed" && status !== "stopped") return;
     // A run whose end is not known may go on: sent again, the message would start a second one.
-    if (this.#run?.id !== undefined && !this.#run.final) void this.#read(this.#options.client.attach(this.#run.id));
+    const { id, final } = this.#run ?? {};
+    if (id !== undefined && !final && !isGone(this.#error)) void this.#read(this.#options.client.attach(id));
     else if (this.#sent) this.send(this.#sent.input);
   };
 
@@ -166,6 +167,12 @@ export class ChatSession {
     if (this.#isReading && this.#sent?.isShown) return "sending";
     return this.#state.status === "running" && !this.#isReading ? "idle" : this.#state.status;
   }
+}
+
+/** Whether the server knows that the run does not go on: the process that made it has died, or it is forgotten. */
+function isGone(error: Error | undefined): boolean {
+  if (error instanceof ConnectionError) return error.status === 404 || error.status === 410;
+  return error !== undefined && "kind" in error && error.kind === "lost";
 }
 
 function sentMessage(input: RemoteInput): MessageView {

@@ -1,8 +1,9 @@
 // @vitest-environment jsdom
 import { connect } from "@millrace/client";
 import { act, cleanup, renderHook, waitFor } from "@testing-library/react";
-import { Agent, ConfigError, type Message, tool } from "millrace";
+import { Agent, ConfigError, type Message, MillraceError, tool } from "millrace";
 import { scriptedModel } from "millrace/testing";
+import { encodeFailure } from "millrace/wire";
 import { StrictMode } from "react";
 import { afterEach, expect, onTestFinished, test } from "vitest";
 import { ChatServer } from "../../client/test/chat-server.ts";
@@ -109,6 +110,30 @@ test("a run that was lost is read on by retry, not begun again", async () => {
   await waitFor(() => expect(now().status).toBe("completed"));
   expect(texts(now())).toEqual(["user: Hi", "assistant: one two three four five six"]);
   expect(server.runs.size).toBe(1);
+});
+
+test.each([
+  [
+    "its process has died",
+    200,
+    `data: ${encodeFailure(Object.assign(new MillraceError("lost"), { kind: "lost" }))}\n\n`,
+  ],
+  ["it is forgotten", 404, '{"error":{"code":"not-found","message":"there is no such run"}}'],
+])("a run of which the server says that %s is begun again by retry", async (_, code, body) => {
+  const { server, now } = await chat(["one two three four five six", "Second."], { delayMs: 40 });
+  act(() => now().send("Hi"));
+  await waitFor(() => expect(texts(now())[1]).toContain("one"));
+  server.intercept = (_, response) => {
+    response.writeHead(code, { "content-type": code === 200 ? "text/event-stream" : "application/json" }).end(body);
+    return true;
+  };
+  server.cutAll();
+  await waitFor(() => expect(now().status).toBe("failed"));
+  server.intercept = undefined;
+  act(() => now().retry());
+  await waitFor(() => expect(now().status).toBe("completed"));
+  expect(texts(now()).slice(-2)).toEqual(["user: Hi", "assistant: Second."]);
+  expect(server.runs.size).toBe(2);
 });
 
 test("what the run failed with is the error", async () => {
