@@ -1,6 +1,5 @@
-import { objectsOf } from "../protocol/from-client.ts";
 import type { ChatProtocol, ProtocolOptions } from "../protocol/chat-protocol.ts";
-import { toChatRequest } from "../protocol/to-chat-request.ts";
+import { newest, toChatRequest } from "../protocol/to-chat-request.ts";
 import { fromUIMessages } from "./from-ui-messages.ts";
 import { uiMessageHeaders, uiMessageLines } from "./to-ui-message-stream.ts";
 
@@ -32,7 +31,7 @@ export function aiSDK(options: ProtocolOptions = {}): ChatProtocol {
   return {
     headers: uiMessageHeaders,
     read({ id, messages }) {
-      const said = options.history === "client" ? messages : objectsOf(messages, "messages").slice(-1);
+      const said = options.history === "client" ? messages : newest(messages);
       return toChatRequest(id, fromUIMessages(said), options, { chatId: "id", messages: "messages" });
     },
     lines: (events) => uiMessageLines(events),

@@ -32,7 +32,9 @@ export function fromUIMessages(messages: unknown): ClientHistory {
 function userParts(parts: readonly JsonObject[], at: string): ContentPart[] {
   return parts.flatMap((part, index): ContentPart[] => {
     if (part["type"] === "file") return [fileFromClient(part, `${at}.parts[${index}]`)];
-    return part["type"] === "text" && textFrom(part["text"]) !== "" ? [{ type: "text", text: textFrom(part["text"]) }] : [];
+    return part["type"] === "text" && textFrom(part["text"]) !== ""
+      ? [{ type: "text", text: textFrom(part["text"]) }]
+      : [];
   });
 }
 
@@ -101,7 +103,9 @@ function toolPart(part: JsonObject, name: string, at: string): AnswerPart | unde
   const hasOutput = state === "output-available" && part["preliminary"] !== true;
   if (providerExecuted === true) {
     const told = { ...(input != null && { input }), ...(hasOutput && output !== undefined && { output }) };
-    return { part: { type: "provider-tool", callId, name, ...told, ...(state === "output-error" && { isError: true }) } };
+    return {
+      part: { type: "provider-tool", callId, name, ...told, ...(state === "output-error" && { isError: true }) },
+    };
   }
   const content = hasOutput ? resultFrom(output, at) : whyNot(part);
   return {

@@ -143,7 +143,13 @@ export class UIMessageEncoder implements EventEncoder<UIMessageChunk> {
     let toolCallId = callId;
     while (this.#callIds.has(toolCallId)) toolCallId = this.#newId(callId);
     this.#callIds.add(toolCallId);
-    const call: Call = { toolCallId, toolName, hasInput: false, isOver: false, ...(providerExecuted && { providerExecuted }) };
+    const call: Call = {
+      toolCallId,
+      toolName,
+      hasInput: false,
+      isOver: false,
+      ...(providerExecuted && { providerExecuted }),
+    };
     this.#calls.set(callId, call);
     return call;
   }

@@ -37,4 +37,3 @@ export interface ProtocolOptions {
    */
   history?: "server" | "client";
 }
-

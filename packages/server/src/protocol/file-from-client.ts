@@ -26,7 +26,8 @@ type Place = ({ readonly url: string } | { readonly data: string }) & { readonly
 function located(url: unknown, mediaType: unknown, at: string): Place {
   if (typeof url === "string" && /^https?:\/\//i.test(url)) return { url, type: checkedType(mediaType, at) };
   const inline = typeof url === "string" ? /^data:([^;,]*)((?:;[^,]*)?),(.*)$/is.exec(url) : null;
-  if (!inline) throw new ConfigError(at, "expected a file with a URL of http:, https: or data:, or with data in base64");
+  if (!inline)
+    throw new ConfigError(at, "expected a file with a URL of http:, https: or data:, or with data in base64");
   const [, ownType = "", parameters = "", content = ""] = inline;
   const type = typeof mediaType === "string" && mediaType !== "" ? mediaType : ownType;
   return bytes(/;base64$/i.test(parameters) ? content : toBase64(unescaped(content, at)), type || "text/plain", at);

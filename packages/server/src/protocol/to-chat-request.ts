@@ -1,9 +1,17 @@
 import { ConfigError } from "millrace";
+import type { JsonObject } from "millrace/provider";
 import type { ChatRequest, ProtocolOptions } from "./chat-protocol.ts";
 import type { ClientHistory } from "./client-history.ts";
+import { objectsOf } from "./from-client.ts";
 
 /** Longer ids are a fault or an attack. */
 const maxIdLength = 512;
+
+/** The user's last message, and what follows it. */
+export function newest(messages: unknown): readonly JsonObject[] {
+  const all = objectsOf(messages, "messages");
+  return all.slice(all.findLastIndex(({ role }) => role === "user"));
+}
 
 /** What a front end asks with its newest message. Throws {@link ConfigError} where that is not the user's. */
 export function toChatRequest(
