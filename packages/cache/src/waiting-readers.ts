@@ -2,6 +2,8 @@
 export interface Reader {
   /** False once it has got a text, or has gone. */
   readonly isWaiting: boolean;
+  /** Whether it will not wait for what comes: its time is 0. */
+  readonly asksOnce: boolean;
   /** Leaves without a text. */
   leave(): void;
 }
@@ -19,7 +21,10 @@ export class WaitingReaders {
     return [...this.#readers];
   }
 
-  /** Waits for a text; undefined when the time is over, or for one who was told to leave. */
+  /**
+   * Waits for a text; undefined when the time is over, or for one who was told to leave. Who {@link Reader.asksOnce} is
+   * told so.
+   */
   wait(timeoutMs: number | undefined, signal: AbortSignal | undefined): Promise<string | undefined> {
     return new Promise((resolve, reject) => {
       this.#readers.add(new WaitingReader(this.#readers, { resolve, reject }, timeoutMs, signal));
@@ -44,6 +49,7 @@ interface Outcome {
 }
 
 class WaitingReader implements Reader {
+  readonly asksOnce: boolean;
   readonly #readers: Set<WaitingReader>;
   readonly #outcome: Outcome;
   readonly #signal: AbortSignal | undefined;
@@ -59,6 +65,7 @@ class WaitingReader implements Reader {
     this.#readers = readers;
     this.#outcome = outcome;
     this.#signal = signal;
+    this.asksOnce = timeoutMs === 0;
     if (timeoutMs) this.#timer = setTimeout(() => this.leave(), Math.min(timeoutMs, maxTimerMs));
     signal?.addEventListener("abort", this.#onAbort, { once: true });
   }

@@ -1,0 +1,6 @@
+/**
+ * The cache in Redis.
+ *
+ * @module
+ */
+export { RedisCache, type RedisCacheOptions } from "./redis/redis-cache.ts";
