@@ -58,7 +58,7 @@ export function createApp(model: Pick<AgentOptions, "model" | "settings" | "retr
       return c.json({ messages: repairHistory(chats.load(chat)), runId: chats.latestRun(chat) });
     })
     .patch("/api/chats/:chatId", bodyLimit({ maxSize: 10_000 }), async (c) => {
-      const { title } = await c.req.json<{ title?: unknown }>();
+      const { title } = await c.req.json<{ title?: unknown }>().catch(() => ({ title: undefined }));
       if (typeof title !== "string" || title.trim() === "") return c.json({ error: "expected a title" }, 400);
       chats.rename({ userId: c.var.userId, chatId: c.req.param("chatId") }, title.trim());
       return c.body(null, 204);

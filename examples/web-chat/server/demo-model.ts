@@ -77,7 +77,8 @@ function noTable({ args }: SimulatedResult): string {
 3. or let me look for another place nearby.`;
 }
 
-const outage = "The line is up again: the second request went through, and **nothing of the conversation was lost**.";
+const outage = `The mill had to stop for a moment: the sluice was shut, and no water came. It is open again, the second
+request went through, and **nothing of the conversation was lost**.`;
 
 const explanation = `A *mill race* is the channel that leads a stream to where it does work. This page is built the same way:
 

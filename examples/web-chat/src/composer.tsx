@@ -1,7 +1,8 @@
-import { type KeyboardEvent, useEffect, useRef } from "react";
+import { type KeyboardEvent, type RefObject, useEffect } from "react";
 import { SendIcon, StopIcon } from "./icons.tsx";
 
 interface ComposerProps {
+  field: RefObject<HTMLTextAreaElement | null>;
   draft: string;
   isBusy: boolean;
   onDraft: (draft: string) => void;
@@ -9,14 +10,10 @@ interface ComposerProps {
   onStop: () => void;
 }
 
-export function Composer({ draft, isBusy, onDraft, onSend, onStop }: ComposerProps) {
-  const field = useRef<HTMLTextAreaElement>(null);
+export function Composer({ field, draft, isBusy, onDraft, onSend, onStop }: ComposerProps) {
   const isEmpty = draft.trim() === "";
 
-  // Not on a phone: its keyboard would cover half of what there is to read.
-  useEffect(() => {
-    if (matchMedia("(hover: hover)").matches) field.current?.focus();
-  }, []);
+  useEffect(() => focusField(field), [field]);
 
   const send = () => {
     if (!isEmpty && !isBusy) onSend(draft.trim());
@@ -61,4 +58,9 @@ export function Composer({ draft, isBusy, onDraft, onSend, onStop }: ComposerPro
       </p>
     </form>
   );
+}
+
+/** Not on a phone: its keyboard would cover half of what there is to read. */
+export function focusField(field: RefObject<HTMLTextAreaElement | null>): void {
+  if (matchMedia("(hover: hover)").matches) field.current?.focus();
 }

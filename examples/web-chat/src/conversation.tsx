@@ -1,7 +1,7 @@
 import { useChat } from "@millrace/react";
-import { useEffect, useEffectEvent } from "react";
+import { useEffect, useEffectEvent, useRef } from "react";
 import type { History } from "./chats-api.ts";
-import { Composer } from "./composer.tsx";
+import { Composer, focusField } from "./composer.tsx";
 import { ArrowDownIcon } from "./icons.tsx";
 import { Message } from "./message.tsx";
 import { Notice } from "./notice.tsx";
@@ -27,6 +27,7 @@ export function Conversation({ chatId, history, latestRunId, draft, onDraft, onR
     resume: true,
   });
   const isBusy = status === "sending" || status === "running";
+  const field = useRef<HTMLTextAreaElement>(null);
   const { scrollRef, contentRef, isAtEnd, scrollToEnd } = useStickToEnd();
 
   const runId = run?.id;
@@ -49,8 +50,13 @@ export function Conversation({ chatId, history, latestRunId, draft, onDraft, onR
     return () => document.removeEventListener("keydown", stopOnEscape);
   }, [isBusy, stop]);
 
+  // What was pressed may be gone after it: the focus goes where one writes on.
+  const act = (action: () => void) => () => {
+    action();
+    focusField(field);
+  };
   const say = (text: string) => {
-    send(text);
+    act(() => send(text))();
     onDraft("");
     scrollToEnd();
   };
@@ -69,7 +75,7 @@ export function Conversation({ chatId, history, latestRunId, draft, onDraft, onR
             <Message key={index} message={message} isArriving={isBusy && message === last} />
           ))}
           {isWaiting && <Waiting />}
-          <Notice status={status} error={error} onRetry={retry} />
+          <Notice status={status} error={error} onRetry={act(retry)} />
         </div>
       </div>
       <footer className="dock">
@@ -78,7 +84,7 @@ export function Conversation({ chatId, history, latestRunId, draft, onDraft, onR
             <ArrowDownIcon />
           </button>
         )}
-        <Composer draft={draft} isBusy={isBusy} onDraft={onDraft} onSend={say} onStop={stop} />
+        <Composer field={field} draft={draft} isBusy={isBusy} onDraft={onDraft} onSend={say} onStop={act(stop)} />
       </footer>
       <p className="visually-hidden" role="status">
         {statusTexts[status]}

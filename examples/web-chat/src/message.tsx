@@ -16,25 +16,33 @@ export const Message = memo(function Message({ message, isArriving }: MessagePro
   return (
     <article className={`message ${role}`} aria-label={role === "user" ? "You" : "Assistant"}>
       {parts.map((part, index) => {
-        const isLast = index === parts.length - 1;
         // Parts are only ever added at the end.
         // biome-ignore lint/suspicious/noArrayIndexKey: see above
-        return <Part key={index} part={part} isUser={role === "user"} isArriving={isArriving && isLast} />;
+        return <Part key={index} part={part} role={role} isArriving={isArriving} isLast={index === parts.length - 1} />;
       })}
     </article>
   );
 });
 
-function Part({ part, isUser, isArriving }: { part: PartView; isUser: boolean; isArriving: boolean }) {
+interface PartProps {
+  part: PartView;
+  role: MessageView["role"];
+  isArriving: boolean;
+  isLast: boolean;
+}
+
+function Part({ part, role, isArriving, isLast }: PartProps) {
+  const isGrowing = isArriving && isLast;
   switch (part.type) {
     case "text":
-      return isUser ? <p className="said">{part.text}</p> : <Markdown text={part.text} isArriving={isArriving} />;
+      if (role === "user") return <p className="said">{part.text}</p>;
+      return <Markdown text={part.text} isArriving={isGrowing} />;
     case "refusal":
       return <p className="refusal">{part.text}</p>;
     case "reasoning":
-      return <Reasoning text={part.text} isArriving={isArriving} />;
+      return <Reasoning text={part.text} isArriving={isGrowing} />;
     case "tool":
-      return <ToolCard card={part} />;
+      return <ToolCard card={part} isLive={isArriving} />;
     default:
       // Files, sources, tools of the provider: draw them when your agent makes them.
       return <p className="other-part">{part.type}</p>;

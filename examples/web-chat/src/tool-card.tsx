@@ -2,8 +2,11 @@ import type { ToolCard as Card } from "millrace";
 import { CheckIcon, CrossIcon } from "./icons.tsx";
 
 /** A tool call: what is asked of it, how far it is, what came of it. Made for any tool; draw your own for those that deserve it. */
-export function ToolCard({ card }: { card: Card }) {
-  const { name, state, args, progress, result, error } = card;
+export function ToolCard({ card, isLive }: { card: Card; isLive: boolean }) {
+  const { name, args, progress, result, error } = card;
+  // Where the server died, nothing has told of the tool's end.
+  const isCut = !isLive && (card.state === "arriving" || card.state === "running");
+  const state = isCut ? "cut" : card.state;
   const { short, long } = describe(args);
   return (
     <section className="tool" data-state={state} aria-label={`Tool ${readable(name)}`}>
@@ -29,11 +32,11 @@ export function ToolCard({ card }: { card: Card }) {
   );
 }
 
-const stateTexts = { arriving: "Asking", running: "Working", done: "Done", failed: "Failed" };
+const stateTexts = { arriving: "Asking", running: "Working", done: "Done", failed: "Failed", cut: "Cut off" };
 
-function StateIcon({ state }: Pick<Card, "state">) {
+function StateIcon({ state }: { state: keyof typeof stateTexts }) {
   if (state === "done") return <CheckIcon />;
-  if (state === "failed") return <CrossIcon />;
+  if (state === "failed" || state === "cut") return <CrossIcon />;
   return <span className="spinner" />;
 }
 
