@@ -51,6 +51,7 @@ export default defineConfig({
             "guide/context",
             "guide/sub-agents",
             "guide/hooks",
+            "guide/tracing",
             "guide/stopping-and-cuts",
             "guide/reliability",
             "guide/budgets",

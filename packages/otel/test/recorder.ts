@@ -14,7 +14,6 @@ import {
   DataPointType,
   InMemoryMetricExporter,
   MeterProvider,
-  type MetricData,
   PeriodicExportingMetricReader,
 } from "@opentelemetry/sdk-metrics";
 import {
@@ -24,6 +23,13 @@ import {
   type SpanProcessor,
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
+
+/** What a histogram has recorded for one set of attributes. */
+interface Point {
+  readonly attributes: Attributes;
+  readonly count: number;
+  readonly sum: number;
+}
 
 /** The real SDK, registered, with what it has recorded. */
 export class Recorder {
@@ -90,7 +96,8 @@ export class Recorder {
     return treeOf(spans);
   }
 
-  async metric(name: string): Promise<MetricData> {
+  /** A histogram: its points with what they have summed up, in the order of their attributes. */
+  async metric(name: string): Promise<{ descriptor: { unit: string }; boundaries: number[]; points: Point[] }> {
     await this.#meters.forceFlush();
     const all =
       this.#metrics
@@ -99,7 +106,8 @@ export class Recorder {
         ?.scopeMetrics.flatMap((scope) => scope.metrics) ?? [];
     const metric = all.find(({ descriptor }) => descriptor.name === name);
     if (metric?.dataPointType !== DataPointType.HISTOGRAM) throw new Error(`no histogram ${name}`);
-    return metric;
+    const points = metric.dataPoints.map(({ attributes, value: { count, sum = 0 } }) => ({ attributes, count, sum }));
+    return { descriptor: metric.descriptor, boundaries: metric.dataPoints[0]?.value.buckets.boundaries ?? [], points };
   }
 
   /** What an instrumented HTTP client does: a span in the present context, around a real request. */
@@ -126,7 +134,7 @@ function startOf({ startTime: [seconds, nanos] }: ReadableSpan): number {
 }
 
 /** As indented lines. */
-export function treeOf(spans: readonly ReadableSpan[], parentId?: string, indent = ""): string {
+function treeOf(spans: readonly ReadableSpan[], parentId?: string, indent = ""): string {
   const ids = new Set(spans.map((span) => span.spanContext().spanId));
   const isHere = ({ parentSpanContext }: ReadableSpan): boolean =>
     parentId === undefined
