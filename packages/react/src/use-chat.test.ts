@@ -20,11 +20,20 @@ const weather = tool({
 
 type Steps = Parameters<typeof scriptedModel>[0];
 
-async function chat(steps: Steps, options: Partial<UseChatOptions> & { delayMs?: number; isStrict?: boolean } = {}) {
-  const { delayMs = 0, isStrict = false, ...own } = options;
+async function chat(
+  steps: Steps,
+  options: Partial<UseChatOptions> & { delayMs?: number; isStrict?: boolean; held?: Promise<void> } = {},
+) {
+  const { delayMs = 0, isStrict = false, held, ...own } = options;
   const model = scriptedModel(steps, { delayMs });
   const server = new ChatServer(new Agent({ name: "helper", model, tools: [weather] }));
-  const client = connect(await server.listen(), { retry: { initialDelayMs: 1, maxRetries: 2 } });
+  const client = connect(await server.listen(), {
+    retry: { initialDelayMs: 1, maxRetries: 2 },
+    fetch: async (...request) => {
+      await held;
+      return fetch(...request);
+    },
+  });
   onTestFinished(() => server[Symbol.asyncDispose]());
   let renders = 0;
   const hook = renderHook(
@@ -42,12 +51,18 @@ function texts({ messages }: ReturnType<typeof useChat>): string[] {
 }
 
 test("shows the message at once, then the answer with its tool card", async () => {
-  const { hook, now } = await chat([{ toolCalls: [{ name: "get_weather", args: { city: "Rome" } }] }, "It is warm."]);
+  let release = (): void => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const steps = [{ toolCalls: [{ name: "get_weather", args: { city: "Rome" } }] }, "It is warm."];
+  const { hook, now } = await chat(steps, { held });
   expect(now()).toMatchObject({ messages: [], status: "idle", error: undefined, run: undefined });
   const { send, stop, retry } = now();
   act(() => now().send("Weather?"));
   await waitFor(() => expect(now().status).toBe("sending"));
   expect(texts(now())).toEqual(["user: Weather?"]);
+  release();
   await waitFor(() => expect(now().status).toBe("completed"));
   expect(texts(now())).toEqual(["user: Weather?", "assistant: tool", "assistant: It is warm."]);
   expect(now().messages[1]?.parts[0]).toMatchObject({ name: "get_weather", state: "done", result: "22 °C" });
