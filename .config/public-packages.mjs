@@ -6,21 +6,25 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("../packages", import.meta.url));
 
 /**
- * The packages that are published, each with its folder and its doors: the files that its `exports` name, by what is
- * written in an import.
+ * The packages that are published, each with its folder, its doors (the files that its `exports` name, by what is
+ * written in an import), the sources of its commands, and whether it has a page that Vite builds.
  */
 export function publicPackages() {
   return readdirSync(root)
     .map((name) => join(root, name))
     .filter((folder) => existsSync(join(folder, "package.json")))
     .flatMap((folder) => {
-      /** @type {{ name: string, private?: boolean, exports: Record<string, string | Record<string, string>> }} */
+      /** @type {{ name: string, private?: boolean, exports: Record<string, string | Record<string, string>>, bin?: Record<string, string> }} */
       const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
       if (manifest.private) return [];
       const doors = Object.entries(manifest.exports).flatMap(([path, conditions]) => {
         const source = typeof conditions === "string" ? undefined : conditions["@millrace/source"];
         return source ? [{ name: manifest.name + path.slice(1), source: join(folder, source) }] : [];
       });
-      return [{ name: manifest.name, folder, doors }];
+      const commands = Object.values(manifest.bin ?? {}).map((file) =>
+        join(folder, file.replace("dist/", "src/").replace(/\.js$/, ".ts")),
+      );
+      const hasPage = existsSync(join(folder, "vite.config.ts"));
+      return [{ name: manifest.name, folder, doors, commands, hasPage }];
     });
 }

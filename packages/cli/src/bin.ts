@@ -1,0 +1,10 @@
+#!/usr/bin/env node
+import { main } from "./main.ts";
+
+// Node warns of what it calls experimental (SQLite, types in a config file): nothing that who chats can change.
+process.removeAllListeners("warning");
+process.on("warning", (warning) => {
+  if (warning.name !== "ExperimentalWarning") console.error(`millrace: ${warning.message}`);
+});
+
+process.exitCode = await main(process.argv.slice(2));
