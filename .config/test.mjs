@@ -5,6 +5,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { findChromium } from "../packages/fixtures/src/browser.ts";
 import { findRedis } from "../packages/fixtures/src/redis-server.ts";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
@@ -90,6 +91,12 @@ function sayWhatIsLeftOut() {
     console.log(
       "Left out: the tests on recorded provider traffic. To run them, set MILLRACE_FIXTURES to a folder of recordings;\n" +
         "packages/fixtures/README.md says what it holds.",
+    );
+  }
+  if (!findChromium()) {
+    console.log(
+      "Left out: the tests in a browser. To run them, install Chromium (on Debian the package chromium), or name one in\n" +
+        "MILLRACE_CHROMIUM.",
     );
   }
   if (!findRedis()) {

@@ -6,7 +6,7 @@ import type { Choice } from "./choose-model.ts";
 export async function startDemoModel(): Promise<Choice> {
   const simulator = await startSimulator({
     firstChunkDelayMs: 400,
-    chunkDelayMs: 28,
+    chunkDelayMs: 22,
     answer,
     fault: (_, { messages }) => (isFirstOutage(messages) ? "error-mid-stream" : undefined),
   });

@@ -1,6 +1,7 @@
 // The web chat's server: `npm run web-chat` at the root of the repository builds the page and starts it.
 import { join } from "node:path";
 import process from "node:process";
+import { setTimeout as delay } from "node:timers/promises";
 import { serve } from "@hono/node-server";
 import { errorMessage } from "millrace";
 import { createApp } from "./app.ts";
@@ -24,8 +25,10 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => 
 
 /** Answers that are being written are stopped, and what has arrived of them is kept. */
 async function end(): Promise<void> {
-  server.close();
+  const closed = new Promise((resolve) => server.close(resolve));
   await closeApp();
+  // Pages are told of the end, unless they do not read.
+  await Promise.race([closed, delay(1000)]);
   await closeModel();
   process.exit();
 }

@@ -1,12 +1,5 @@
 import type { Message } from "millrace";
-
-/** A chat in the list. */
-export interface ChatEntry {
-  readonly chatId: string;
-  readonly title: string;
-  /** Its latest run. */
-  readonly runId: string;
-}
+import type { ChatEntry } from "../server/chat-database.ts";
 
 /** A chat as it is stored. */
 export interface History {

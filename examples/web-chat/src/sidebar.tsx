@@ -1,5 +1,6 @@
 import { type MouseEvent, useEffect, useEffectEvent, useRef, useState } from "react";
-import { type ChatEntry, removeChat, renameChat } from "./chats-api.ts";
+import type { ChatEntry } from "../server/chat-database.ts";
+import { removeChat, renameChat } from "./chats-api.ts";
 import { CrossIcon, NewChatIcon, RemoveIcon, RenameIcon } from "./icons.tsx";
 import { ThemeToggle } from "./theme-toggle.tsx";
 import { chatPath } from "./use-chat-id.ts";

@@ -1,4 +1,5 @@
 import type { ToolCard as Card } from "millrace";
+import type { Progress } from "../server/tools.ts";
 import { CheckIcon, CrossIcon } from "./icons.tsx";
 
 /** A tool call: what is asked of it, how far it is, what came of it. Made for any tool; draw your own for those that deserve it. */
@@ -44,7 +45,7 @@ function Json({ label, value }: { label: string; value: unknown }) {
   if (value === undefined) return null;
   return (
     <>
-      <h4>{label}</h4>
+      <p className="label">{label}</p>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard */}
       <pre tabIndex={0}>{typeof value === "string" ? value : JSON.stringify(value, null, 2)}</pre>
     </>
@@ -65,7 +66,7 @@ function readable(name: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-function isProgress(value: unknown): value is { done: number; total: number; note: string } {
+function isProgress(value: unknown): value is Progress {
   return (
     typeof value === "object" &&
     value !== null &&

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from "react";
-import { type ChatEntry, listChats } from "./chats-api.ts";
+import type { ChatEntry } from "../server/chat-database.ts";
+import { listChats } from "./chats-api.ts";
 
 /** How often the list is read anew, for what other devices do, in milliseconds. */
 const everyMs = 10_000;

@@ -19,9 +19,17 @@ export function buildPage(): void {
 /** The server in a process of its own, which can be killed and started again over the same folder. */
 export class ChatServer {
   readonly folder: string = mkdtempSync(join(tmpdir(), "web-chat-"));
-  #port = 0;
+  #port: number;
   #process: ChildProcess | undefined;
   #said = "";
+
+  constructor(port = 0) {
+    this.#port = port;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
 
   get url(): string {
     return `http://localhost:${this.#port}/`;

@@ -47,8 +47,7 @@ export class ChatTab {
 
   /** Waits until the text is there, while the answer is still being written. */
   async seesArriving(text: string | RegExp): Promise<void> {
-    await this.page.getByText(text).first().waitFor();
-    await this.stop.waitFor({ timeout: 100 });
+    await this.page.locator("[role=log][aria-busy=true]").getByText(text).first().waitFor();
   }
 
   /** Waits for the end of the answer, and says how it ended. */
@@ -61,5 +60,44 @@ export class ChatTab {
   /** What the conversation shows, one text for each message. */
   async said(): Promise<string[]> {
     return this.page.getByRole("article").allInnerTexts();
+  }
+
+  /** Collects the texts that an element has, one after the other; gives the function that tells them. */
+  async watch(selector: string): Promise<() => Promise<string[]>> {
+    const texts = await this.page.evaluateHandle((watched) => {
+      const seen: string[] = [];
+      new MutationObserver(() => {
+        const text = document.querySelector(watched)?.textContent;
+        if (text && text !== seen.at(-1)) seen.push(text);
+      }).observe(document.body, { subtree: true, childList: true, characterData: true });
+      return seen;
+    }, selector);
+    return () => texts.jsonValue();
+  }
+
+  /** What has the focus, by its name, and how that is shown. The page itself has no name. */
+  focused(): Promise<{ name: string; outline: string }> {
+    return this.page.evaluate(() => {
+      const element = document.activeElement;
+      if (!element || element === document.body) return { name: "", outline: "" };
+      const { outlineStyle, outlineWidth } = getComputedStyle(element);
+      const name = element.getAttribute("aria-label") ?? element.textContent?.trim() ?? "";
+      return { name, outline: `${outlineStyle} ${outlineWidth}` };
+    });
+  }
+
+  /** Presses Tab until what has this name has the focus; gives the names that it came by. */
+  async tabTo(name: string): Promise<string[]> {
+    const names: string[] = [];
+    while (names.at(-1) !== name) {
+      if (names.length > 30) throw new Error(`there is no ${name} among ${names.join(", ")}`);
+      await this.page.keyboard.press("Tab");
+      const focused = await this.focused();
+      names.push(focused.name);
+      if (focused.name !== "" && !/^solid [23]px$/.test(focused.outline)) {
+        throw new Error(`the focus of ${focused.name} cannot be seen: its outline is ${focused.outline}`);
+      }
+    }
+    return names;
   }
 }
