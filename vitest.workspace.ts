@@ -8,8 +8,9 @@ const tested = [
 ];
 
 export default defineConfig({
-  // Tests see the TypeScript sources of the packages here, not their dist.
-  ssr: { resolve: { conditions: ["@millrace/source", "module", "node"] } },
+  // Tests see the TypeScript sources of the packages here, not their dist. Node takes these conditions too: under "module",
+  // which is for bundlers, some packages hold what it cannot load.
+  ssr: { resolve: { conditions: ["@millrace/source", "node"] } },
   // So do those in jsdom, as a browser would.
   resolve: { conditions: ["@millrace/source", "module", "browser"] },
   test: {

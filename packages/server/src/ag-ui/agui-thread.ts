@@ -35,7 +35,7 @@ export class AGUIThread {
 
   /** An id that no call of the thread has: a provider may use its ids again in the next turn. */
   newCallId(callId: string, messageId: string): string {
-    const id = this.#callIds.has(callId) ? `${messageId}-${callId}` : callId;
+    const id = this.#callIds.has(callId) ? `${callId}-${messageId}` : callId;
     this.#callIds.add(id);
     return id;
   }
@@ -51,7 +51,12 @@ export class AGUIThread {
     if (!added) return events;
     for (const event of events) follow(added, event);
     if (this.#voided.length === 0) return events;
-    for (const id of this.#voided) added.delete(id);
+    for (const id of this.#voided) {
+      const draft = added.get(id);
+      // Clients keep reasoning that a snapshot leaves out.
+      if (draft?.role === "reasoning") draft.content = "";
+      else added.delete(id);
+    }
     this.#voided = [];
     const messages = [...(this.options.messages ?? []), ...[...added.values()].map(toMessage)];
     const snapshot: AGUIEvent = { type: "MESSAGES_SNAPSHOT", messages };
