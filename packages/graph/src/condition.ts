@@ -1,3 +1,6 @@
+import type { Cache } from "@millrace/cache";
+import { type Check, callable, isObject, text, texts, wrong } from "millrace/runs";
+
 /** The values of a task's cache, by their keys. The task itself is under `task`. */
 export type Values = Readonly<Record<string, unknown>>;
 
@@ -23,3 +26,20 @@ export interface ConditionExpression {
  * ```
  */
 export type Condition = ((values: Values) => boolean | Promise<boolean>) | ConditionExpression;
+
+/** Asks a condition. An expression gets the keys that it reads, a function all values of the scope. */
+export async function isTrue(condition: Condition, cache: Cache, signal: AbortSignal): Promise<boolean> {
+  if (typeof condition === "function") return Boolean(await condition(Object.fromEntries(await cache.getAll())));
+  const entries = await Promise.all(condition.keys.map(async (key) => [key, await cache.get(key)] as const));
+  const values = Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+  return Boolean(await condition.evaluate(values, { signal }));
+}
+
+export const checkCondition: Check = (value, at) => {
+  if (typeof value === "function") return;
+  if (!isObject(value)) throw wrong(at, 'a function, or an expression such as lua("…")', value);
+  const { source, keys, evaluate } = value;
+  text(source, `${at}.source`);
+  texts(keys, `${at}.keys`);
+  callable(evaluate, `${at}.evaluate`);
+};

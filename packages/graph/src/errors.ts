@@ -1,4 +1,4 @@
-import { MillraceError } from "millrace";
+import { type ErrorJson, errorJson, MillraceError } from "millrace";
 
 /** How a node, or a module of it, went wrong. */
 export type NodeFailureKind =
@@ -64,6 +64,10 @@ export class GraphError extends MillraceError {
     super(message, { cause: facts.errors[0] });
     this.taskId = facts.taskId;
     this.errors = facts.errors;
+  }
+
+  override toJSON(): ErrorJson {
+    return { ...super.toJSON(), errors: this.errors.map(errorJson) };
   }
 }
 

@@ -88,6 +88,8 @@ export interface ModuleError extends OfModule {
 export interface NodeRetryEvent extends Base {
   readonly type: "retry";
   readonly node: string;
+  /** Where a node within the node is tried again: its path. */
+  readonly module?: string;
   /** 1 for the first repetition. */
   readonly attempt: number;
   readonly error: Error;
@@ -176,7 +178,7 @@ export interface GraphStopped extends Base {
 }
 
 /** Where a node stands. */
-export type NodeStatus = "waiting" | "running" | "complete" | "failed" | "blocked" | "skipped";
+export type NodeStatus = "waiting" | "running" | "complete" | "failed" | "blocked" | "skipped" | "stopped";
 
 /** What became of a node. */
 export interface NodeReport {
@@ -205,6 +207,8 @@ export interface GraphFinal extends Base {
   readonly nodes: Readonly<Record<string, NodeReport>>;
   /** For each node that failed: itself and all that depends on it. */
   readonly failedChains: readonly (readonly string[])[];
+  /** The steps that were made, in order. */
+  readonly steps: readonly (readonly string[])[];
   /** How many steps were made. */
   readonly iterations: number;
   /** All that the agents in the nodes spent. */

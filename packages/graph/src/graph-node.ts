@@ -1,6 +1,19 @@
-import type { Agent } from "millrace";
-import type { Condition } from "./condition.ts";
-import type { Module, ModuleContext } from "./module.ts";
+import { type Agent, ConfigError } from "millrace";
+import {
+  type Check,
+  countOrNone,
+  fields,
+  flag,
+  isObject,
+  list,
+  millisecondsOrNone,
+  oneOf,
+  text,
+  texts,
+} from "millrace/runs";
+import { agentModule, isAgent } from "./agent-module.ts";
+import { type Condition, checkCondition } from "./condition.ts";
+import { checkModule, type Module, type ModuleContext } from "./module.ts";
 
 /** When a node has its task saved. */
 export type SnapshotMode =
@@ -76,4 +89,120 @@ export interface GraphNode {
   readonly maxVisits: number;
   readonly snapshot: SnapshotMode;
   readonly outputMailbox: string | undefined;
+}
+
+/**
+ * Makes a node.
+ *
+ * @example
+ * ```ts
+ * import { node } from "@millrace/graph";
+ *
+ * const fetch = node({ name: "fetch", modules: [async ({ task }) => String(task.params["url"])] });
+ * const count = node({
+ *   name: "count",
+ *   dependencies: ["fetch"],
+ *   modules: [({ results }) => String(results["fetch"]).length],
+ * });
+ * ```
+ *
+ * @throws {@link ConfigError} naming the option that cannot work
+ */
+export function node(options: NodeOptions): GraphNode {
+  const at = `node ${JSON.stringify(Object(options).name)}`;
+  checkNode(options, at);
+  const { name, parallel = false, retry = {}, condition, outputMailbox } = options;
+  const modules = options.modules.map((part, index) => toModule(part, index, `${at}.modules[${index}]`));
+  checkNames(modules, at);
+  if (retry && retry.retryFrom !== undefined) {
+    if (parallel) throw new ConfigError(`${at}.retry.retryFrom`, "is of no use where the modules run side by side");
+    if (!modules.some((module) => module.name === retry.retryFrom)) {
+      const known = modules.map((module) => module.name).join(", ");
+      throw new ConfigError(`${at}.retry.retryFrom`, `expected one of the modules ${known}, got "${retry.retryFrom}"`);
+    }
+  }
+  return Object.freeze<GraphNode>({
+    kind: "node",
+    name,
+    modules,
+    dependencies: [...new Set(options.dependencies)],
+    parallel,
+    stopOnSuccess: options.stopOnSuccess ?? false,
+    condition,
+    inputs: options.inputs ?? [],
+    outputs: options.outputs ?? [],
+    retry,
+    maxVisits: options.maxVisits ?? 5,
+    snapshot: options.snapshot ?? "never",
+    outputMailbox,
+  });
+}
+
+/** Whether a part of a node is a node itself. */
+export function isNode(part: unknown): part is GraphNode {
+  return isObject(part) && part["kind"] === "node";
+}
+
+/** All modules of a node, with those of the nodes in it. */
+export function modulesOf(node: GraphNode): Module[] {
+  return node.modules.flatMap((part) => (isNode(part) ? modulesOf(part) : [part]));
+}
+
+const checkOptions = fields({
+  name: text,
+  modules: list,
+  dependencies: texts,
+  parallel: flag,
+  stopOnSuccess: flag,
+  condition: checkCondition,
+  inputs: texts,
+  outputs: texts,
+  retry: (value, at) => {
+    if (value !== false) checkRetry(value, at);
+  },
+  maxVisits: countOrNone,
+  snapshot: oneOf("never", "once", "always"),
+  outputMailbox: text,
+} satisfies Record<keyof NodeOptions, Check>);
+
+const checkRetry = fields({
+  maxRetries: countOrNone,
+  retryFrom: text,
+  backoff: oneOf("exponential", "linear", "fixed"),
+  initialDelayMs: millisecondsOrNone,
+  maxDelayMs: millisecondsOrNone,
+} satisfies Record<keyof NodeRetry, Check>);
+
+function checkNode(options: NodeOptions, at: string): void {
+  checkOptions(options, at);
+  text(options.name, `${at}.name`);
+  list(options.modules, `${at}.modules`);
+}
+
+function toModule(part: NodePart, index: number, at: string): Module | GraphNode {
+  if (typeof part === "function") return { name: part.name || `module-${index + 1}`, run: part };
+  if (isNode(part)) return checkedInner(part, at);
+  if (isAgent(part)) return agentModule(part);
+  checkModule(part, at);
+  return part;
+}
+
+function checkedInner(node: GraphNode, at: string): GraphNode {
+  if (node.dependencies.length > 0) {
+    throw new ConfigError(`${at}.dependencies`, "a node within a node has none: the order of the modules is its order");
+  }
+  if (node.snapshot !== "never") {
+    throw new ConfigError(`${at}.snapshot`, "a node within a node is saved with the outer one: set it there");
+  }
+  return node;
+}
+
+/** Paths of modules are their names joined by `/`. */
+function checkNames(modules: readonly { readonly name: string }[], at: string): void {
+  const names = new Set<string>();
+  for (const { name } of modules) {
+    if (name.includes("/")) throw new ConfigError(`${at}.modules`, `the name "${name}" must not contain "/"`);
+    if (names.has(name)) throw new ConfigError(`${at}.modules`, `two are named "${name}"; names must be different`);
+    names.add(name);
+  }
 }

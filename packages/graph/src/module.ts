@@ -1,6 +1,7 @@
 import type { Cache } from "@millrace/cache";
 import type { Agent } from "millrace";
-import type { Condition } from "./condition.ts";
+import { anything, type Check, callable, fields, flag, list, milliseconds, oneOf, text, texts } from "millrace/runs";
+import { type Condition, checkCondition } from "./condition.ts";
 import type { GraphNode } from "./graph-node.ts";
 import type { TaskState } from "./task.ts";
 
@@ -139,3 +140,52 @@ export class Outcome {
 export function outcome(options: OutcomeOptions): Outcome {
   return new Outcome(options);
 }
+
+const checkDecision = fields({
+  next: text,
+  condition: checkCondition,
+  metadata: anything,
+  conditionVariables: texts,
+  cleanup: flag,
+} satisfies Record<keyof Decision, Check>);
+
+/** Throws {@link ConfigError} naming the first decision that cannot work. */
+export const checkDecisions: Check = (value, at) => {
+  list(value, at);
+  for (const [index, decision] of Object.entries(Object(value))) {
+    checkDecision(decision, `${at}[${index}]`);
+    text(Object(decision).next, `${at}[${index}].next`);
+  }
+};
+
+const checkMiddlewares: Check = (value, at) => {
+  list(value, at);
+  for (const [index, middleware] of Object.entries(Object(value))) {
+    for (const name of ["before", "after"]) {
+      const stage: unknown = Object(middleware)[name];
+      if (stage !== undefined) callable(stage, `${at}[${index}].${name}`);
+    }
+  }
+};
+
+const checkFields = fields({
+  name: text,
+  run: callable,
+  kind: oneOf("executor", "agent", "flow-control"),
+  timeoutMs: milliseconds,
+  middlewares: checkMiddlewares,
+  outputMailbox: text,
+  inputMailboxes: texts,
+  resumable: flag,
+  cleanup: callable,
+  decisions: checkDecisions,
+  default: text,
+  agent: anything,
+} satisfies Record<keyof Module, Check>);
+
+/** Throws {@link ConfigError} naming the first field of a module that cannot work. */
+export const checkModule: Check = (value, at) => {
+  checkFields(value, at);
+  text(Object(value).name, `${at}.name`);
+  callable(Object(value).run, `${at}.run`);
+};

@@ -1,0 +1,99 @@
+import { Breath, merge, RunCut } from "millrace/runs";
+import { endRun } from "./end-run.ts";
+import { endStep } from "./end-step.ts";
+import type { GraphEvent, GraphFinal, GraphStart, MaxIterationsReached, SnapshotDamaged, StepStart } from "./events.ts";
+import { asError, runNode, tellFailure } from "./run-node.ts";
+import type { RunState } from "./run-state.ts";
+import type { Origin } from "./snapshot.ts";
+import { restoreCache } from "./snapshot.ts";
+import { save } from "./snapshot-writer.ts";
+
+/**
+ * The loop of a graph: step by step until the plan is at its end. Every run ends with exactly one `final`; one that
+ * failed throws its error after it.
+ *
+ * As with an agent's loop, its reader never calls `return()` on it but stops the run and reads on to the end.
+ */
+export async function* graphLoop(run: RunState, origin: Origin): AsyncGenerator<GraphEvent, GraphFinal, undefined> {
+  let stopReason: "completed" | "max-iterations" = "completed";
+  try {
+    yield* begin(run, origin);
+    for (let step = run.steps[run.index]; step && !origin.over; step = run.steps[run.index]) {
+      if (!run.pending) {
+        if (run.iterations >= run.options.maxTotalIterations) {
+          stopReason = "max-iterations";
+          yield* tooManyIterations(run);
+          break;
+        }
+        run.iterations++;
+        run.history.push(step);
+        run.pending = new Set(step);
+        if (isSavedBefore(run, step)) yield* save(run);
+      }
+      yield run.stamp<StepStart>({ type: "step-start", iteration: run.iterations, nodes: [...run.pending] });
+      yield* runStep(run, [...run.pending]);
+      run.control.check();
+      yield* endStep(run, step);
+    }
+    run.control.check();
+  } catch (thrown) {
+    if (!(thrown instanceof RunCut)) run.fail(asError(thrown));
+  }
+  const final = yield* endRun(run, origin.over ?? stopReason);
+  if (final.error) throw withFinalOf(final.error, final);
+  return final;
+}
+
+async function* begin(run: RunState, { snapshot, damaged }: Origin): AsyncGenerator<GraphEvent, void, undefined> {
+  let refusal: unknown;
+  try {
+    if (!snapshot) run.task.begin();
+  } catch (error) {
+    refusal = error;
+  }
+  const resumedFrom = snapshot && { resumedFrom: snapshot.number };
+  yield run.stamp<GraphStart>({ type: "graph-start", task: run.taskState, nodes: run.outline(), ...resumedFrom });
+  if (refusal) throw refusal;
+  for (const { number, error } of damaged) {
+    yield run.stamp<SnapshotDamaged>({ type: "snapshot-damaged", number, error });
+  }
+  run.listen();
+  if (!snapshot) run.steps = run.plan.steps();
+  else if (!snapshot.over) await run.control.wait(restoreCache(run, snapshot));
+  if (!snapshot?.over) await run.control.wait(run.cache.set("task", run.taskState));
+}
+
+/** All that is left of a step, side by side. */
+async function* runStep(run: RunState, names: readonly string[]): AsyncGenerator<GraphEvent, void, undefined> {
+  const events = merge(names.map((name) => runNode(run, name)));
+  const breath = new Breath();
+  for (;;) {
+    const { done, value } = await events.next();
+    if (done) return;
+    yield value;
+    if (breath.isDue()) await breath.take();
+  }
+}
+
+function isSavedBefore(run: RunState, step: readonly string[]): boolean {
+  return step.some((name) => {
+    const mode = run.plan.nodes.get(name)?.snapshot;
+    return mode === "always" || (mode === "once" && run.node(name).visits === 0);
+  });
+}
+
+async function* tooManyIterations(run: RunState): AsyncGenerator<GraphEvent, void, undefined> {
+  const { maxTotalIterations } = run.options;
+  await tellFailure(run, { error: `Graph execution exceeded maximum total iterations (${maxTotalIterations})` });
+  yield run.stamp<MaxIterationsReached>({ type: "max-iterations-reached", maxTotalIterations });
+}
+
+/** Hangs the run's `final` on what is thrown after it. */
+function withFinalOf(error: Error, final: GraphFinal): Error {
+  try {
+    Object.defineProperty(error, "final", { value: final, configurable: true, enumerable: false });
+  } catch {
+    // A frozen error goes without.
+  }
+  return error;
+}

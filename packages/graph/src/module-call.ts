@@ -1,0 +1,192 @@
+import type { Cache } from "@millrace/cache";
+import { after, Gate, newId, type RunControl } from "millrace/runs";
+import { NodeError } from "./errors.ts";
+import type { Module, ModuleContext } from "./module.ts";
+import type { RunState } from "./run-state.ts";
+import type { TaskState } from "./task.ts";
+
+/** Which module is run, and for which visit of its node. */
+export interface Place {
+  readonly node: string;
+  readonly module: string;
+  readonly visit: number;
+  readonly attempt: number;
+}
+
+/** How many of a module's progress reports are kept for a slow reader; beyond that the oldest go. */
+const maxProgress = 256;
+
+/**
+ * One execution of a module: what it is told, and what ends it before its time, the stop of the run (or of its group) or
+ * its own timeout. Its signal is aborted at once; who waits for it is freed after a grace. What comes later is ignored.
+ */
+export class ModuleCall implements ModuleContext {
+  readonly callId: string = newId("call");
+  readonly node: string;
+  readonly module: string;
+  readonly visit: number;
+  readonly attempt: number;
+  input: unknown;
+  /** Why it is cut, once it is. */
+  error: NodeError | undefined;
+  readonly #run: RunState;
+  readonly #timeoutMs: number;
+  readonly #graceMs: number;
+  readonly #gate = new Gate();
+  readonly #cleanups: (() => void)[] = [];
+  #controller: AbortController | undefined;
+  #progress: { readonly progress: unknown; readonly taken: () => void }[] = [];
+  #wake: () => void = () => {};
+  #isOver = false;
+  /** Since when an event of the module waits for the reader: that time does not count. */
+  #heldSince: number | undefined;
+  #heldMs = 0;
+
+  constructor(run: RunState, control: RunControl, place: Place, module: Module) {
+    this.#run = run;
+    this.node = place.node;
+    this.module = place.module;
+    this.visit = place.visit;
+    this.attempt = place.attempt;
+    this.#timeoutMs = module.timeoutMs ?? 60_000;
+    this.#graceMs = run.options.graceMs;
+    const stop = (): void => this.#cut(stopped(place), this.#graceMs);
+    this.#cleanups.push(control.onStop(stop));
+    if (control !== run.control) this.#cleanups.push(run.control.onStop(stop));
+    this.#limit(this.#timeoutMs, module.agent ? this.#graceMs : 0);
+  }
+
+  get userId(): string {
+    return this.#run.info.userId;
+  }
+
+  get chatId(): string {
+    return this.#run.info.chatId;
+  }
+
+  get agentName(): string {
+    return this.#run.info.agentName;
+  }
+
+  get runId(): string {
+    return this.#run.info.id;
+  }
+
+  get deps(): unknown {
+    return this.#run.deps;
+  }
+
+  get task(): TaskState {
+    return this.#run.taskState;
+  }
+
+  get cache(): Cache {
+    return this.#run.cache;
+  }
+
+  get results(): Readonly<Record<string, unknown>> {
+    return this.#run.results;
+  }
+
+  /** Made when it is asked for: most modules never do. */
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.error) this.#controller.abort(this.error);
+    }
+    return this.#controller.signal;
+  }
+
+  progress(progress: unknown): Promise<void> {
+    if (this.#isOver) return Promise.resolve();
+    return new Promise((taken) => {
+      this.#progress.push({ progress, taken });
+      if (this.#progress.length > maxProgress) this.#progress.shift()?.taken();
+      this.#wake();
+    });
+  }
+
+  /** The oldest progress that was not taken. */
+  takeProgress(): { readonly progress: unknown; readonly taken: () => void } | undefined {
+    return this.#progress.shift();
+  }
+
+  /** Resolves at the next progress, or when {@link wake} is called. */
+  woken(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  wake(): void {
+    this.#wake();
+  }
+
+  /** Waits for `promise`, or for the end of the grace after a cut. One wait at a time. */
+  wait<T>(promise: PromiseLike<T>): Promise<T> {
+    return this.#gate.wait(promise);
+  }
+
+  /** Throws where the module was cut. */
+  check(): void {
+    if (this.error) throw this.error;
+  }
+
+  /** An event goes to the reader: the clock stands still until {@link release}. */
+  hold(): void {
+    this.#heldSince = Date.now();
+  }
+
+  release(): void {
+    if (this.#heldSince !== undefined) this.#heldMs += Date.now() - this.#heldSince;
+    this.#heldSince = undefined;
+  }
+
+  /** It has ended: nothing of it is listened to any more. */
+  close(): void {
+    this.#isOver = true;
+    for (const cleanup of this.#cleanups) cleanup();
+    for (const { taken } of this.#progress.splice(0)) taken();
+  }
+
+  #limit(ms: number, graceMs: number): void {
+    const clear = after(ms, () => {
+      if (this.#heldSince !== undefined) {
+        this.#heldMs += Date.now() - this.#heldSince;
+        this.#heldSince = Date.now();
+      }
+      const heldMs = this.#heldMs;
+      this.#heldMs = 0;
+      if (heldMs > 0) this.#limit(heldMs, graceMs);
+      else this.#cut(timedOut(this, this.#timeoutMs), graceMs);
+    });
+    this.#cleanups.push(clear);
+  }
+
+  #cut(error: NodeError, graceMs: number): void {
+    if (this.error) return;
+    this.error = error;
+    this.#controller?.abort(error);
+    const close = (): void => this.#gate.close(error);
+    if (graceMs > 0) this.#cleanups.push(after(graceMs, close));
+    else close();
+    // Whoever waits for its progress to be taken would otherwise never react to the signal.
+    for (const { taken } of this.#progress.splice(0)) taken();
+  }
+}
+
+function stopped({ node, module }: Place): NodeError {
+  return new NodeError(`module ${module} of node ${node} was stopped before it had a result`, {
+    kind: "stopped",
+    node,
+    module,
+  });
+}
+
+function timedOut({ node, module }: Place, timeoutMs: number): NodeError {
+  return new NodeError(`module ${module} of node ${node} took longer than ${timeoutMs} ms`, {
+    kind: "timeout",
+    node,
+    module,
+  });
+}

@@ -1,0 +1,208 @@
+import { errorMessage, MillraceError } from "millrace";
+import type { RunControl } from "millrace/runs";
+import { NodeError, NonRetryableError } from "./errors.ts";
+import type { GraphEvent, ModuleError, ModuleProgress, ModuleResult, ModuleStart } from "./events.ts";
+import { type Module, Outcome } from "./module.ts";
+import { ModuleCall, type Place } from "./module-call.ts";
+import { moduleState } from "./node-state.ts";
+import { runAgent } from "./run-agent.ts";
+import type { RunState } from "./run-state.ts";
+import { saveAlways } from "./snapshot-writer.ts";
+
+/** How a part of a node ended. */
+export type PartEnd = { readonly ok: true; readonly result: unknown } | { readonly ok: false; readonly error: Error };
+
+/** What a generator's visits give when it has come to its end without a value of its own. */
+export const generatorExhausted = "generator exhausted";
+
+/**
+ * One module, from its place among those that run to its result. Never throws: what goes wrong is its end. What the
+ * snapshot that the run went on from has of it is not done again.
+ */
+export async function* runModule(
+  run: RunState,
+  control: RunControl,
+  place: Place,
+  module: Module,
+): AsyncGenerator<GraphEvent, PartEnd, undefined> {
+  const node = run.node(place.node);
+  const done = node.modules?.get(place.module)?.done;
+  if (done) return { ok: true, result: done.result };
+  try {
+    const turn = run.permits.take();
+    if (turn !== undefined) await turn;
+  } catch {
+    const message = `node ${place.node} was stopped before its module ${place.module} began`;
+    return { ok: false, error: new NodeError(message, { kind: "stopped", node: place.node, module: place.module }) };
+  }
+  const call = new ModuleCall(run, control, place, module);
+  const { callId } = call;
+  const about = { callId, node: place.node, module: place.module };
+  const startedAt = Date.now();
+  let end: PartEnd;
+  try {
+    call.hold();
+    yield run.stamp<ModuleStart>({ type: "module-start", ...about, attempt: place.attempt });
+    call.release();
+    call.check();
+    end = { ok: true, result: yield* perform(run, call, module) };
+  } catch (thrown) {
+    forgetGenerator(run, place);
+    end = { ok: false, error: asNodeError(call.error ?? thrown, place) };
+  }
+  call.close();
+  run.permits.release();
+  const durationMs = Date.now() - startedAt;
+  if (!end.ok) {
+    yield run.stamp<ModuleError>({ type: "module-error", ...about, error: end.error, durationMs });
+    return end;
+  }
+  yield run.stamp<ModuleResult>({ type: "module-result", ...about, result: end.result, durationMs });
+  yield* saveAlways(run, place.node);
+  return end;
+}
+
+/** The module between its middlewares. Gives the result, published and remembered. */
+async function* perform(
+  run: RunState,
+  call: ModuleCall,
+  module: Module,
+): AsyncGenerator<GraphEvent, unknown, undefined> {
+  const { middlewares = [] } = module;
+  call.input = inputOf(run, call.node);
+  for (const middleware of middlewares) {
+    if (middleware.before) call.input = yield* watch(run, call, () => middleware.before?.(call.input, call));
+  }
+  const given = module.agent ? yield* runAgent(run, call, module.agent) : yield* visit(run, call, module);
+  let result = given instanceof Outcome ? given.options.result : given;
+  for (const middleware of middlewares) {
+    if (middleware.after) result = yield* watch(run, call, () => middleware.after?.(result, call));
+  }
+  const remember = (): void => {
+    const done = given instanceof Outcome ? { result, outcome: given } : { result };
+    moduleState(run.node(call.node), call.module).done = done;
+  };
+  const { outputMailbox } = module;
+  if (outputMailbox === undefined) remember();
+  else {
+    const published = run.effects.run(async () => {
+      call.check();
+      await run.cache.publish(outputMailbox, result);
+      remember();
+    });
+    await call.wait(published);
+  }
+  return result;
+}
+
+/** Calls the module; of a generator, takes the value of this visit. */
+async function* visit(run: RunState, call: ModuleCall, module: Module): AsyncGenerator<GraphEvent, unknown, undefined> {
+  const key = generatorKey(call);
+  let generator = run.generators.get(key);
+  if (!generator) {
+    const given = yield* watch(run, call, () => module.run(call));
+    if (!isAsyncGenerator(given)) return given;
+    generator = given;
+    run.generators.set(key, generator);
+    // Of a run that went on from a snapshot: up to where it was.
+    const position = run.node(call.node).modules?.get(call.module)?.position ?? 0;
+    for (let at = 0; at < position; at++) yield* watch(run, call, () => generator?.next(call));
+  }
+  const step = yield* watch(run, call, () => generator?.next(call));
+  if (!step || step.done) return step?.value ?? generatorExhausted;
+  const state = moduleState(run.node(call.node), call.module);
+  state.position = (state.position ?? 0) + 1;
+  return step.value;
+}
+
+/** Waits for what the module gives, and shows its progress meanwhile. */
+async function* watch<T>(
+  run: RunState,
+  call: ModuleCall,
+  work: () => T | PromiseLike<T>,
+): AsyncGenerator<ModuleProgress, T, undefined> {
+  call.check();
+  const given = run.bound(work);
+  let end: { readonly value: T } | { readonly error: unknown } | undefined;
+  if (isThenable(given)) {
+    call.wait(given).then(
+      (value) => {
+        end = { value };
+        call.wake();
+      },
+      (error: unknown) => {
+        end = { error };
+        call.wake();
+      },
+    );
+  } else {
+    end = { value: given };
+  }
+  for (;;) {
+    const report = call.takeProgress();
+    if (report) {
+      const { callId, node, module } = call;
+      call.hold();
+      yield run.stamp<ModuleProgress>({ type: "module-progress", callId, node, module, progress: report.progress });
+      call.release();
+      report.taken();
+    } else if (end) {
+      if ("error" in end) throw end.error;
+      call.check();
+      return end.value;
+    } else {
+      await call.woken();
+    }
+  }
+}
+
+/** What the node's dependencies gave. */
+function inputOf(run: RunState, node: string): Record<string, unknown> {
+  const input: Record<string, unknown> = Object.create(null);
+  for (const name of run.plan.dependencies.get(node) ?? []) {
+    if (name in run.results) input[name] = run.results[name];
+  }
+  return input;
+}
+
+/** A generator that has failed is at its end; the next try begins a new one. */
+function forgetGenerator(run: RunState, place: Place): void {
+  const generator = run.generators.get(generatorKey(place));
+  if (!generator) return;
+  run.generators.delete(generatorKey(place));
+  moduleState(run.node(place.node), place.module).position = 0;
+  // Not awaited: one that was abandoned may never come back.
+  generator.return(undefined).catch(() => {});
+}
+
+export function generatorKey({ node, module }: { readonly node: string; readonly module: string }): string {
+  return JSON.stringify([node, module]);
+}
+
+function asNodeError(thrown: unknown, { node, module }: Place): NodeError {
+  if (thrown instanceof NodeError) return thrown;
+  const message = `module ${module} of node ${node} failed: ${errorMessage(thrown)}`;
+  const retryable = !(thrown instanceof NonRetryableError || (thrown instanceof MillraceError && isFinal(thrown)));
+  return new NodeError(message, { kind: "failed", node, module, retryable }, { cause: thrown });
+}
+
+/** Errors that say of themselves that trying again is of no use. */
+function isFinal(error: MillraceError): boolean {
+  return error.name === "NonRetryableError" || ("retryable" in error && error.retryable === false);
+}
+
+function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}
+
+function isAsyncGenerator(value: unknown): value is AsyncGenerator<unknown, unknown, unknown> {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    Symbol.asyncIterator in value &&
+    "next" in value &&
+    typeof value.next === "function" &&
+    "return" in value &&
+    typeof value.return === "function"
+  );
+}
