@@ -122,7 +122,7 @@ export const valueChecks: Record<string, CheckBody> = {
   async "lists more than a page of keys"(cache, other) {
     const names = Array.from({ length: 2500 }, (_, index) => `key-${index}`);
     await Promise.all(names.map((name, index) => cache.set(name, index)));
-    assert.deepEqual((await other.keys()).sort(), names.sort());
+    assert.deepEqual(new Set(await other.keys()), new Set(names));
     const all = await other.getAll();
     assert.equal(all.size, names.length);
     assert.equal(all.get("key-2499"), 2499);
