@@ -76,7 +76,12 @@ export class ChatSession {
   }
 
   readonly send = (input: RemoteInput): void => {
-    if (this.#isReading) throw new ConfigError("send", "the chat has a run that goes on; wait for it, or stop it");
+    // Whoever opens a chat may write at once: that it is asked for its latest run is no run.
+    const isSearching = this.#run?.id === undefined && !this.#sent;
+    if (this.#isReading && !isSearching) {
+      throw new ConfigError("send", "the chat has a run that goes on; wait for it, or stop it");
+    }
+    void this.#run?.return();
     const { client, chatId } = this.#options;
     this.#sent = { input, isShown: true };
     void this.#read(client.respond(input, { chatId }));

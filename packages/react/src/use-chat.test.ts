@@ -184,6 +184,24 @@ test("resume reads on in the chat's run, and does not show its messages twice", 
   expect(now().status).toBe("idle");
 });
 
+test("a message can be sent before the server has said whether there is a run to resume", async () => {
+  const { server, now } = await chat(["Hello."], { resume: true });
+  let isLeft = false;
+  server.intercept = ({ method }, response) => {
+    if (method !== "GET") return false;
+    response.once("close", () => {
+      isLeft = true;
+    });
+    return true;
+  };
+  await waitFor(() => expect(server.requests).toHaveLength(1));
+  expect(now().status).toBe("idle");
+  act(() => now().send("Hi"));
+  await waitFor(() => expect(now().status).toBe("completed"));
+  expect(texts(now())).toEqual(["user: Hi", "assistant: Hello."]);
+  await waitFor(() => expect(isLeft).toBe(true));
+});
+
 test("an unmounted component closes its connection and leaves the run alone; StrictMode sends once", async () => {
   const { server, hook, now } = await chat(["one two three four"], { delayMs: 30, isStrict: true });
   act(() => now().send("Count"));
