@@ -1,0 +1,56 @@
+/**
+ * Agents that talk to each other in replayable streamed promises.
+ *
+ * @module
+ */
+export { AgentCall } from "./agent-call.ts";
+export { type AppenderOptions, MessageTokenAppender, StreamAppender, type TokenInput } from "./appender.ts";
+export {
+  Ensemble,
+  type EnsembleOptions,
+  type Logger,
+  type ResolvedHandler,
+} from "./ensemble.ts";
+export * from "./errors.ts";
+export type { MessageInput } from "./flatten.ts";
+export { type Fields, Freezable, Frozen, type FrozenClass, type FrozenValue } from "./frozen.ts";
+export { type AgentIdentity, InteractionContext } from "./interaction-context.ts";
+export { AgentCallNode, AgentReplyNode } from "./interaction-nodes.ts";
+export {
+  ErrorMessage,
+  Message,
+  type MessageClass,
+  messageClass,
+  type SchemaMessageClass,
+  TextMessage,
+  TextToken,
+  Token,
+} from "./message.ts";
+export {
+  MessagePromise,
+  type ReadyMessage,
+  type StreamedMessage,
+  type TokenStreamer,
+} from "./message-promise.ts";
+export { MessageSequencePromise, type SingleTextOptions } from "./message-sequence.ts";
+export {
+  type AgentClass,
+  type AgentFunction,
+  type CallArgs,
+  type CallOptions,
+  type ForkOptions,
+  MiniAgent,
+  type MiniAgentOptions,
+  miniagent,
+} from "./miniagent.ts";
+export type { PersistHandler } from "./persister.ts";
+export type { PieceSource } from "./piece-log.ts";
+export type { Pieces } from "./pump.ts";
+export { Float, float } from "./python-json.ts";
+export type { Within } from "./scope.ts";
+export {
+  type PromiseOptions,
+  StreamedPromise,
+  type StreamedPromiseOptions,
+  type Streamer,
+} from "./streamed-promise.ts";

@@ -1,0 +1,174 @@
+import { ConfigError, errorMessage } from "millrace";
+import { MessageTokenAppender, type TokenInput, toToken } from "./appender.ts";
+import { type Fields, Frozen } from "./frozen.ts";
+import { ErrorMessage, Message, type MessageClass, TextMessage, TextToken, type Token } from "./message.ts";
+import { follow, PieceStream } from "./piece-log.ts";
+import { type Pieces, streamFrom } from "./pump.ts";
+import { currentScope, type Scope, type Within } from "./scope.ts";
+import { type PromiseOptions, StreamedPromise } from "./streamed-promise.ts";
+
+/** Where tokens come from; a function is given the fields that the message will have besides its text, to add to them. */
+export type TokenStreamer = Pieces<TokenInput> | ((fields: Record<string, unknown>) => Pieces<TokenInput>);
+
+/** Options of a {@link MessagePromise} whose message is there already. */
+export interface ReadyMessage extends PromiseOptions {
+  message: Message;
+}
+
+/** Options of a {@link MessagePromise} whose message streams. */
+export interface StreamedMessage extends PromiseOptions {
+  /** Where the tokens come from. The text of the message is all of them together. */
+  streamer: TokenStreamer;
+  /** Fields that are known before the text; they win over those that come with it. */
+  knownBeforehand?: Fields;
+  /** What the message is to be. Default: `TextMessage`. */
+  messageClass?: MessageClass;
+}
+
+/**
+ * A promise of a message: `await` gives the message, `for await` its tokens.
+ *
+ * @example
+ * ```ts
+ * import { MessagePromise } from "@millrace/ensemble";
+ *
+ * const message = new MessagePromise({
+ *   knownBeforehand: { role: "assistant" },
+ *   streamer: async function* (fields) {
+ *     yield "Hello, ";
+ *     yield "Ada!";
+ *     fields.mood = "merry";
+ *   },
+ * });
+ * for await (const token of message) console.log(String(token));
+ * console.log((await message).get("mood"));
+ * ```
+ */
+export class MessagePromise extends StreamedPromise<Token, Message> {
+  /** What is known of the message before it has come; the message itself, where it is there already. */
+  readonly knownBeforehand: Frozen;
+
+  /** @throws {@link ConfigError} for a class without text, or for a text that is to be known before it streams */
+  constructor(options: ReadyMessage | StreamedMessage | MadeMessage) {
+    if ("message" in options) {
+      const { message, ...rest } = options;
+      super({ ...rest, pieces: [message], whole: message });
+      this.knownBeforehand = message;
+      return;
+    }
+    const { stream, known, make, ...rest } = "make" in options ? options : madeOf(options);
+    super({ ...rest, streamer: stream, resolver: make });
+    this.knownBeforehand = known;
+  }
+}
+
+/** How a message comes to be. @internal */
+export interface MadeMessage extends PromiseOptions {
+  stream: PieceStream<Token>;
+  known: Frozen;
+  make: () => Promise<Message>;
+}
+
+function madeOf(options: StreamedMessage): MadeMessage {
+  const { knownBeforehand = {}, messageClass = TextMessage, streamer, ...rest } = options;
+  checkStreamed(knownBeforehand, messageClass);
+  const known = new Frozen(knownBeforehand);
+  const fields = streamer instanceof MessageTokenAppender ? streamer.fields : {};
+  const stream = tokensOf(streamer, fields, options);
+  const make = async (): Promise<Message> => {
+    const content = await joined(stream);
+    return new messageClass({ ...withoutText(fields), ...known.fields(), content });
+  };
+  return { ...rest, stream, known, make };
+}
+
+function checkStreamed(known: Fields, messageClass: MessageClass): void {
+  if (!messageClass.isText) {
+    throw new ConfigError("messageClass", `expected a class of text messages, got ${messageClass.className}`);
+  }
+  const text = ["content", "content_template"].find((field) => known[field] !== undefined && known[field] !== null);
+  if (text)
+    throw new ConfigError(`knownBeforehand.${text}`, "expected no text beside a streamer: it is made of the tokens");
+}
+
+function tokensOf(
+  streamer: TokenStreamer,
+  fields: Record<string, unknown>,
+  { within, maxPieces }: PromiseOptions,
+): PieceStream<Token> {
+  const isOfTokens = streamer instanceof MessagePromise || streamer instanceof MessageTokenAppender;
+  if (isOfTokens && maxPieces === undefined) return streamer.stream();
+  const scope = currentScope(within);
+  const open = typeof streamer === "function" ? () => streamer(fields) : () => streamer;
+  return streamFrom({ open, convert: toToken, scope, maxPieces: maxPieces ?? scope.ensemble?.maxPieces });
+}
+
+/** The text of all tokens. Fails with the first error. @internal */
+export function joined(stream: PieceStream<Token>): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const texts: string[] = [];
+    stream.start();
+    follow(stream, {
+      onPiece: (token) => texts.push(String(token)),
+      onError: reject,
+      onEnd: () => resolve(texts.join("")),
+    });
+  });
+}
+
+/** Fields besides the text. @internal */
+export function withoutText(fields: Fields): Fields {
+  const { content: _, content_template: __, ...rest }: Fields = fields;
+  return rest;
+}
+
+/** How errors become messages. */
+export interface ErrorTelling {
+  /** Whether with the stack. */
+  withStacks: boolean;
+}
+
+/** The text of an error that becomes a message: `TypeError: …`. */
+export function tellError(error: unknown, { withStacks }: ErrorTelling): string {
+  if (!(error instanceof Error)) return `Error: ${errorMessage(error)}`;
+  return (withStacks && error.stack) || `${error.name}: ${errorMessage(error)}`;
+}
+
+/**
+ * The same message; an error in the middle of it becomes its last line, and the whole an `ErrorMessage`. The reason of an
+ * abort stays an error.
+ *
+ * @internal
+ */
+export function tellingErrors(promise: MessagePromise, telling: ErrorTelling, within: Within): MessagePromise {
+  if (promise.knownBeforehand instanceof Message) return promise;
+  const { scope } = within;
+  const stream = new PieceStream<Token>(undefined, (log) => {
+    log.beginIn(scope);
+    const source = promise.stream();
+    source.start();
+    log.onAbort = follow(source, {
+      onPiece: (token) => log.push(token),
+      onError: (error) => {
+        if (isAbort(scope, error)) log.fail(error);
+        else log.push(new TextToken(`\n${tellError(error, telling)}`));
+        log.end();
+      },
+      onEnd: () => log.end(),
+    });
+  });
+  const make = async (): Promise<Message> => {
+    try {
+      return await promise;
+    } catch (error) {
+      if (isAbort(scope, error)) throw error;
+      return new ErrorMessage({ ...promise.knownBeforehand.fields(), content: await joined(stream) });
+    }
+  };
+  return new MessagePromise({ stream, known: promise.knownBeforehand, make, within });
+}
+
+/** Whether an error is the reason why everything here was cut. @internal */
+export function isAbort(scope: Scope, error: unknown): boolean {
+  return scope.domain?.signal.aborted === true && scope.domain.signal.reason === error;
+}

@@ -1,0 +1,116 @@
+import { follow, type PieceLog, PieceSource, PieceStream } from "./piece-log.ts";
+import { runIn, type Scope, withWaiter } from "./scope.ts";
+
+/** Where pieces can come from. */
+export type Pieces<Piece> = PieceSource<Piece> | AsyncIterable<Piece> | Iterable<Piece>;
+
+/** How a source becomes a stream. */
+export interface StreamFrom<Source, Piece> {
+  /** Called once, a microtask after the start. */
+  open: () => Pieces<Source>;
+  /** Makes a piece of what the source gives; may throw. */
+  convert: (piece: Source) => Piece;
+  scope: Scope;
+  maxPieces: number | undefined;
+}
+
+/** A stream of all that a source gives, from its start on. What goes wrong is the last piece. */
+export function streamFrom<Source, Piece>({
+  open,
+  convert,
+  scope,
+  maxPieces,
+}: StreamFrom<Source, Piece>): PieceStream<Piece> {
+  return new PieceStream(maxPieces, (log) => {
+    log.beginIn(scope);
+    queueMicrotask(() => {
+      if (log.isEnded) return;
+      const inside = withWaiter(scope);
+      log.maker = inside.waiter;
+      runIn(inside, () => pump(open, log, convert));
+    });
+  });
+}
+
+/** A stream that has all its pieces. */
+export function filled<Piece>(pieces: Iterable<Piece>, maxPieces?: number): PieceStream<Piece> {
+  const stream = new PieceStream<Piece>(maxPieces);
+  for (const piece of pieces) stream.log.push(piece);
+  stream.log.end();
+  return stream;
+}
+
+function pump<Source, Piece>(
+  open: () => Pieces<Source>,
+  log: PieceLog<Piece>,
+  convert: (piece: Source) => Piece,
+): void {
+  try {
+    const source = open();
+    if (source instanceof PieceSource) forward(source.stream(), log, convert);
+    else if (isAsyncIterable<Source>(source)) void drain(source[Symbol.asyncIterator](), log, convert);
+    else copy(source, log, convert);
+  } catch (error) {
+    log.fail(error);
+    log.end();
+  }
+}
+
+function copy<Source, Piece>(source: Iterable<Source>, log: PieceLog<Piece>, convert: (piece: Source) => Piece): void {
+  if (!isIterable<Source>(source)) {
+    const got = source === null ? "null" : `a value of type ${typeof source}`;
+    throw new TypeError(`The streamer gave no iterable, but ${got}`);
+  }
+  for (const piece of source) log.push(convert(piece));
+  log.end();
+}
+
+function forward<Source, Piece>(
+  stream: PieceStream<Source>,
+  log: PieceLog<Piece>,
+  convert: (piece: Source) => Piece,
+): void {
+  stream.start();
+  log.onAbort = follow(stream, {
+    onPiece: (piece) => {
+      try {
+        log.push(convert(piece));
+      } catch (error) {
+        log.fail(error);
+      }
+    },
+    onError: (error) => log.fail(error),
+    onEnd: () => log.end(),
+  });
+}
+
+async function drain<Source, Piece>(
+  iterator: AsyncIterator<Source>,
+  log: PieceLog<Piece>,
+  convert: (piece: Source) => Piece,
+): Promise<void> {
+  log.onAbort = () => leave(iterator);
+  try {
+    while (!log.isEnded) {
+      const result = await iterator.next();
+      if (result.done) break;
+      log.push(convert(result.value));
+    }
+  } catch (error) {
+    log.fail(error);
+  }
+  log.end();
+}
+
+/** Ends an iterator. Not waited for: a generator hears of it only when what it awaits has come. */
+export function leave(iterator: AsyncIterator<unknown>): void {
+  void (async () => iterator.return?.())().catch(() => {});
+}
+
+export function isAsyncIterable<Piece>(value: unknown): value is AsyncIterable<Piece> {
+  return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
+}
+
+export function isIterable<Piece>(value: unknown): value is Iterable<Piece> {
+  return typeof value === "object" && value !== null && Symbol.iterator in value;
+}
