@@ -1,5 +1,6 @@
 import {
   appendFile,
+  type FileHandle,
   mkdir,
   open,
   readdir,
@@ -49,9 +50,14 @@ export function fileEventLog(folder: string, options: FileEventLogOptions = {}):
   const find = async (query: RunQuery): Promise<LoggedRun | undefined> => {
     const runId = "runId" in query ? query.runId : await readIfThere(chatPath(query));
     if (runId === undefined) return undefined;
-    const text = await readIfThere(pathOf(runId));
-    const run = text === undefined ? undefined : headOf(text, runId);
-    return run && { run, isOver: text?.endsWith(`\n${endMark}\n`) === true };
+    const file = await open(pathOf(runId)).catch(ifMissing);
+    if (!file) return undefined;
+    try {
+      const run = toRun(await headOf(file), runId);
+      return run && { run, isOver: await hasEnded(file) };
+    } finally {
+      await file.close();
+    }
   };
   const isAlive = async (runId: string): Promise<boolean> => {
     const modified = await modifiedAt(pathOf(runId));
@@ -148,10 +154,28 @@ function toText(lines: readonly string[]): string {
   return lines.map((line) => `${line}\n`).join("");
 }
 
+/** The first line of a file, which is not read beyond it. */
+async function headOf(file: FileHandle): Promise<string> {
+  const tail = new Tail();
+  for (let at = 0; ; ) {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(4096), 0, 4096, at);
+    const [line] = tail.push(buffer.subarray(0, bytesRead));
+    if (line !== undefined || bytesRead === 0) return line ?? "";
+    at += bytesRead;
+  }
+}
+
+async function hasEnded(file: FileHandle): Promise<boolean> {
+  const mark = `\n${endMark}\n`;
+  const { size } = await file.stat();
+  const { buffer } = await file.read(Buffer.alloc(mark.length), 0, mark.length, Math.max(0, size - mark.length));
+  return buffer.toString("latin1") === mark;
+}
+
 /** Whose run a file holds. A file whose first line was cut by a crash holds none. */
-function headOf(text: string, runId: string): RunInfo | undefined {
+function toRun(head: string, runId: string): RunInfo | undefined {
   try {
-    const run: RunInfo = JSON.parse(text.slice(0, text.indexOf("\n")));
+    const run: RunInfo = JSON.parse(head);
     return run.id === runId ? run : undefined;
   } catch {
     return undefined;
