@@ -59,6 +59,7 @@ export default defineConfig({
             "guide/server",
             "guide/client",
             "guide/react",
+            "guide/web-chat",
             "guide/testing",
             "guide/performance",
           ),

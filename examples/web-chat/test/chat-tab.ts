@@ -43,6 +43,12 @@ export class ChatTab {
   async ask(text: string): Promise<void> {
     await this.field.fill(text);
     await this.field.press("Enter");
+    await this.begins();
+  }
+
+  /** Waits until an answer is being written. */
+  async begins(): Promise<void> {
+    await this.page.locator("[role=log][aria-busy=true]").waitFor();
   }
 
   /** Waits until the text is there, while the answer is still being written. */
