@@ -30,7 +30,7 @@ const weather = tool({
 const broken = tool({
   name: "broken",
   description: "Fails",
-  execute: () => {
+  execute: (): string => {
     throw new Error("boom at sk-abcdefghijklmnop");
   },
 });

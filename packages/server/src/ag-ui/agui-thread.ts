@@ -35,7 +35,8 @@ export class AGUIThread {
 
   /** An id that no call of the thread has: a provider may use its ids again in the next turn. */
   newCallId(callId: string, messageId: string): string {
-    const id = this.#callIds.has(callId) ? `${callId}-${messageId}` : callId;
+    let id = callId;
+    for (let count = 1; this.#callIds.has(id); count++) id = `${callId}-${messageId}-${count}`;
     this.#callIds.add(id);
     return id;
   }

@@ -2,7 +2,7 @@ import type { Json } from "millrace";
 
 /** What only we understand, where the protocol has room for it. */
 interface Metadata {
-  readonly providerMetadata?: { readonly millrace: { readonly [key: string]: Json } };
+  readonly providerMetadata?: { readonly millrace: { readonly refusal: true } | { readonly quote: string } };
 }
 
 interface ToolInput {

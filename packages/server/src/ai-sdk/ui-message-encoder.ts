@@ -113,7 +113,7 @@ export class UIMessageEncoder implements EventEncoder<UIMessageChunk> {
       chunks.push(...this.#endBlock());
       const block: BlockType = type === "reasoning-delta" ? "reasoning" : "text";
       this.#block = { key, type: block, id: this.#newId(block) };
-      const marked = type === "refusal-delta" && { providerMetadata: { millrace: { refusal: true } } };
+      const marked = type === "refusal-delta" && { providerMetadata: { millrace: { refusal: true as const } } };
       chunks.push({ type: `${block}-start`, id: this.#block.id, ...marked });
     }
     chunks.push({ type: `${this.#block.type}-delta`, id: this.#block.id, delta: text });
@@ -134,8 +134,9 @@ export class UIMessageEncoder implements EventEncoder<UIMessageChunk> {
       call = this.#open(callId, name);
       chunks.push({ type: "tool-input-start", ...toolOf(call) });
     }
-    const { toolCallId } = call;
-    if (delta !== "") chunks.push({ type: "tool-input-delta", toolCallId, inputTextDelta: delta });
+    const { toolCallId, hasInput, isOver } = call;
+    if (delta !== "" && !hasInput && !isOver)
+      chunks.push({ type: "tool-input-delta", toolCallId, inputTextDelta: delta });
     return chunks;
   }
 
