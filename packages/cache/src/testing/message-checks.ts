@@ -73,6 +73,20 @@ export const messageChecks: Record<string, CheckBody> = {
     assert.deepEqual(await cache.peek("box"), ["kept"]);
   },
 
+  async "leaves a message to who comes next where its reader has left"(cache, other) {
+    for (let round = 0; round < 20; round++) {
+      await cache.publish("box", round);
+      const leaving = new AbortController();
+      const waiting = other.receive("box", { signal: leaving.signal }).catch(() => "left");
+      // At once, in the same moment, or while the answer is on its way.
+      if (round % 3 > 0) await Promise.resolve();
+      if (round % 3 > 1) await new Promise((resolve) => setImmediate(resolve));
+      leaving.abort();
+      if ((await waiting) === "left") assert.equal(await cache.receive("box", { timeoutMs: 5000 }), round);
+    }
+    assert.deepEqual(await cache.peek("box"), []);
+  },
+
   async "loses no message to a reader that leaves, and hands none out twice"(cache, other) {
     const count = 300;
     const received: unknown[] = [];
