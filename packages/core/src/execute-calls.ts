@@ -24,6 +24,7 @@ export async function* executeCalls(
 ): AsyncGenerator<AgentEvent, ToolMessage[], undefined> {
   const { parallel = true, maxConcurrency = calls.length } = run.options.toolExecution ?? {};
   const context = run.context(run.signal);
+  run.isEndedByTool = false;
   const events = merge(
     calls.map((call) => executeCall(run, call, tools, context, openCalls.get(call.callId))),
     parallel ? maxConcurrency : 1,
@@ -71,6 +72,7 @@ async function* executeCall(
     const execute = (): unknown => (open ? open.finish(args) : tool.execute(args, context));
     const result = yield* invoke(run, tool.name, execute, callId, cut);
     const content = toContent(result, name);
+    if (tool.endsRun?.(result, args)) run.isEndedByTool = true;
     yield { type: "tool-result", ...done(), args, result };
     return { role: "tool", callId, name, content };
   } catch (thrown) {

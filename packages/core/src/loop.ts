@@ -88,6 +88,10 @@ export async function* loop(run: RunState, input: readonly Message[]): AsyncGene
         finishReason: finish.reason,
       });
       run.control.check();
+      if (run.isEndedByTool && !run.hasSent) {
+        ending = { stopReason: "completed" };
+        break;
+      }
       if (calls.length > 0 || finish.reason === "pause" || run.hasSent) continue;
 
       const { askAgain, object } = await run.control.wait(checkOutput(run, finish));

@@ -63,6 +63,8 @@ export class RunState {
   isClosed = false;
   /** Loaded by the first turn of a run with limits on its context. */
   fitter: ContextFitter | undefined;
+  /** Set by a call of this turn whose tool ends the run. */
+  isEndedByTool = false;
   /** How often a structured answer was asked for again. */
   outputAttempts = 0;
   /** Aborted by a stop. Given to questions; tools and requests have signals of their own. */
