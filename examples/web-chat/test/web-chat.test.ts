@@ -286,16 +286,18 @@ describe.runIf(findChromium())("the page", { timeout: 60_000, concurrent: true }
   test("is light or dark as the system is, or as it is chosen", async (context) => {
     const { tab } = await visit(context, { colorScheme: "dark" });
     const { expect } = context;
-    const brightness = () =>
-      tab.page.evaluate(() => Number(/\d+/.exec(getComputedStyle(document.body).backgroundColor)?.[0]));
-    expect(await brightness()).toBeLessThan(40);
+    const background = () => tab.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const dark = await background();
     await tab.page.getByRole("button", { name: "Light colours" }).click();
-    expect(await brightness()).toBeGreaterThan(200);
+    await expect.poll(background).not.toBe(dark);
+    const light = await background();
+    expect(light).toMatch(/^rgb\(2\d\d, 2\d\d, 2\d\d\)$/);
+    expect(dark).toMatch(/^rgb\(\d\d, \d\d, \d\d\)$/);
     await tab.page.reload();
     await tab.field.waitFor();
-    expect(await brightness()).toBeGreaterThan(200);
+    expect(await background()).toBe(light);
     await tab.page.getByRole("button", { name: "Dark colours" }).click();
-    expect(await brightness()).toBeLessThan(40);
+    await expect.poll(background).toBe(dark);
   });
 
   test.for([
