@@ -183,17 +183,31 @@ describe.each<Kind>(["http", "websocket", "websocket of ws"])("over %s", (kind) 
   });
 
   test("a server that says nothing but that it lives keeps its connection", async () => {
-    const { client, sockets } = await serve(["late"], { delayMs: 300, keepAliveMs: 40 });
-    const run = connectsOnce(client.respond("Go", { chatId: "c1" }), sockets);
-    expect(await run).toBe(1);
+    const { clientOf, sockets } = await serve(["late"], { delayMs: 800, keepAliveMs: 150 });
+    const run = clientOf("ada", { idleMs: 500 }).respond("Go", { chatId: "c1" });
+    expect(await connectionsOf(run, sockets)).toBe(1);
   });
 });
 
-async function connectsOnce(run: RemoteRun, sockets: ReadonlySet<Socket>): Promise<number> {
+/** Over how many connections a run is read. */
+async function connectionsOf(run: RemoteRun, sockets: ReadonlySet<Socket>): Promise<number> {
   const seen = new Set<Socket>();
   for await (const _ of run) for (const socket of sockets) seen.add(socket);
   return seen.size;
 }
+
+test("a server that accepts a socket and then says nothing counts as lost", async () => {
+  const accepted = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+  await new Promise((resolve) => accepted.once("listening", resolve));
+  onTestFinished(() => accepted.close());
+  const address = accepted.address();
+  if (typeof address !== "object" || address === null) throw new Error("expected a port");
+  const client = connect(`ws://127.0.0.1:${address.port}/`, { idleMs: 50 });
+  const { error } = await readAll(client.respond("Go", { chatId: "c1" }));
+  expect(error).toMatchObject({ name: "ConnectionError", kind: "network", attempts: 1 });
+  expect(String(error)).toContain("silent for 50 ms");
+  await expect.poll(() => accepted.clients.size).toBe(0);
+});
 
 test("a URL and options that do not fit a WebSocket are told", () => {
   expect(() => connect("ws://host/chat", { headers: { a: "b" } })).toThrow(ConfigError);

@@ -29,7 +29,7 @@ export interface ChatHandlerOptions {
    * Default: the protocol of `@millrace/client`.
    */
   protocol?: ChatProtocol;
-  /** The only path that is answered Default: any, for frameworks that have routed the request. */
+  /** The only path that is answered. Default: any, for frameworks that have routed the request. */
   path?: string;
   /** The longest body of a request, and the longest message over a WebSocket. Default: 1 Mi. */
   maxBodyBytes?: number;

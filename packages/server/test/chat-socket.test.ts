@@ -296,7 +296,7 @@ describe("a chat over a WebSocket", () => {
   });
 
   it("notices a peer that is gone", async () => {
-    const { socketOf, ends } = await serve([() => new Promise<never>(() => {})], { keepAliveMs: 20 });
+    const { socketOf, ends } = await serve([() => new Promise<never>(() => {})], { keepAliveMs: 100 });
     using lively = await socketOf("eve");
     using client = await socketOf();
     await client.ask({ type: "respond", chatId: "c1", input: "Go" });
