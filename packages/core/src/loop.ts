@@ -14,6 +14,7 @@ import { withRequest } from "./request-of.ts";
 import type { RunBudget } from "./run-budget.ts";
 import { RunCut } from "./run-control.ts";
 import type { Ending, RunState } from "./run-state.ts";
+import { wrapRun } from "./run-wrapper.ts";
 import { Breath } from "./runtime.ts";
 import type { Usage } from "./usage.ts";
 
@@ -113,7 +114,7 @@ async function* beginRun(run: RunState, input: readonly Message[]): AsyncGenerat
   const fixed = typeof model !== "function" && { model: nameOf(model) };
   const start: RunStart = { type: "run-start", ...run.place(), input, ...fixed, tools: names };
   yield run.emit(start);
-  run.wrap(start);
+  wrapRun(run, start);
   run.listen();
   for (const message of await run.load(input)) yield run.add(message);
 }

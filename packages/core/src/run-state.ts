@@ -1,7 +1,7 @@
 import type { AgentOptions, RespondOptions, TurnContext } from "./agent-options.ts";
 import type { ContextFitter } from "./context/context-fitter.ts";
 import { ConfigError, errorJson } from "./errors.ts";
-import type { AgentEvent, Final, MessageAdded, ModelName, RunInfo, RunStart, StopReason } from "./events.ts";
+import type { AgentEvent, Final, MessageAdded, ModelName, RunInfo, StopReason } from "./events.ts";
 import { deepFreeze } from "./freeze.ts";
 import { repairHistory, simplify } from "./history.ts";
 import { HookRunner } from "./hooks.ts";
@@ -82,21 +82,6 @@ export class RunState {
     const controller = new AbortController();
     this.signal = controller.signal;
     this.control.onStop(() => controller.abort(new DOMException("The run was stopped", "AbortError")));
-  }
-
-  /** Puts around the run what its `wrap` gives, or that of the run above it. */
-  wrap(start: RunStart): void {
-    const { wrap, signal } = this.options;
-    const wrapWith = wrap ?? (signal && runOf.get(signal)?.wrappedBy);
-    if (!wrapWith) return;
-    const { bound } = this;
-    this.wrappedBy = wrapWith;
-    this.wrapper = bound(() => wrapWith(start));
-    const { call, hooks } = this.wrapper;
-    if (call) this.bound = (callback) => bound(() => call(callback));
-    if (!hooks) return;
-    this.hooks ??= new HookRunner([], bound);
-    this.hooks.add(hooks);
   }
 
   /** Begins to listen to everything that can stop the run. `control.close()` ends it. */
