@@ -97,7 +97,8 @@ export class MiniAgent<Args extends object = Record<never, never>> extends Freez
    */
   trigger(messages?: MessageInput | null, ...[args, options]: CallArgs<Args>): MessageSequencePromise {
     const { input, replies } = this.#call(args, options);
-    input.add(messages);
+    // Closed already: cancelled before it has begun, which the replies tell.
+    if (!input.isClosed) input.add(messages);
     input.close();
     return replies;
   }
@@ -226,8 +227,7 @@ function isAgentClass<Args extends object>(act: AgentFunction<Args> | AgentClass
 
 /** `myAgent` as `MY_AGENT`, `OpenAIAgent` as `OPENAI_AGENT`. */
 function aliasOf(name: string): string {
-  const words = name.replace(/([a-z0-9])([A-Z][a-z])/g, "$1_$2");
-  return words.toUpperCase();
+  return name.replace(/([A-Za-z0-9])([A-Z][a-z])/g, "$1_$2").toUpperCase();
 }
 
 function describe(description: string | undefined, alias: string): string | undefined {

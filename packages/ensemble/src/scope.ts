@@ -149,11 +149,12 @@ export function ensembleOf(scope: Scope): EnsembleCore {
 
 /** Runs code in a scope, with all that it starts. */
 export function runIn<T>(scope: Scope, callback: () => T): T {
-  return storage ? storage.run(scope, callback) : callback();
+  return storage && scope !== outside ? storage.run(scope, callback) : callback();
 }
 
 /** The scope of code that makes a promise: it is known by what it waits for. */
 export function withWaiter(scope: Scope): Scope {
+  if (scope === outside) return scope;
   const waiter: Waiter = { name: scope.trace?.name ?? "a promise", waitsFor: () => pendingWaits(waiter) };
   return { ...scope, waiter };
 }
