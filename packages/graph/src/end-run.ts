@@ -1,16 +1,13 @@
 import { MillraceError } from "millrace";
 import { after } from "millrace/runs";
+import { asError } from "./as-error.ts";
 import { GraphError } from "./errors.ts";
-import type { GraphEvent, GraphFinal, GraphStopped, GraphStopReason, NodeReport } from "./events.ts";
-import { asError } from "./run-node.ts";
+import type { GraphFinal, GraphStopReason, NodeReport } from "./events.ts";
 import type { RunState } from "./run-state.ts";
 import { save } from "./snapshot-writer.ts";
 
 /** Closes what is open, ends the task, writes down what came of it, and says how the run ended. */
-export async function* endRun(
-  run: RunState,
-  reached: GraphStopReason,
-): AsyncGenerator<GraphEvent, GraphFinal, undefined> {
+export async function endRun(run: RunState, reached: GraphStopReason): Promise<GraphFinal> {
   await within(run.options.graceMs, closeGenerators(run));
   const failedChains = chainsOf(run);
   const ending = endingOf(run, reached, failedChains);
@@ -21,10 +18,10 @@ export async function* endRun(
     });
     // A run that was stopped does not wait for a cache that does not answer.
     await (run.control.stopped ? within(run.options.graceMs, written) : written);
-    if (!run.failure && !run.control.stopped) yield* save(run, ending.stopReason);
+    if (!run.failure && !run.control.stopped) await save(run, ending.stopReason);
   }
   if (ending.stopReason === "stopped" && run.control.stopped) {
-    yield run.stamp<GraphStopped>({ type: "stopped", ...run.control.stopped });
+    await run.emit({ type: "stopped", ...run.control.stopped });
   }
   run.control.close();
   const error = run.failure ?? ending.error;
@@ -44,7 +41,7 @@ export async function* endRun(
     ...(error && { error }),
   });
   run.final = final;
-  yield final;
+  await run.events.put(final);
   return final;
 }
 

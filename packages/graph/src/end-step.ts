@@ -1,13 +1,14 @@
-import type { DecisionEvent, GraphEvent } from "./events.ts";
+import { asError } from "./as-error.ts";
+import type { DecisionEvent } from "./events.ts";
 import { modulesOf } from "./graph-node.ts";
 import type { Turn } from "./node-state.ts";
 import { generatorKey } from "./run-module.ts";
-import { asError, tellFailure } from "./run-node.ts";
+import { tellFailure } from "./run-node.ts";
 import type { RunState } from "./run-state.ts";
 import { pathsOf } from "./take-outcomes.ts";
 
 /** All nodes of the step have ended: cleans up and goes to the step that comes next. */
-export async function* endStep(run: RunState, step: readonly string[]): AsyncGenerator<GraphEvent, void, undefined> {
+export async function endStep(run: RunState, step: readonly string[]): Promise<void> {
   const added: string[] = [];
   let jump: Turn | undefined;
   let last: Turn | undefined;
@@ -19,7 +20,7 @@ export async function* endStep(run: RunState, step: readonly string[]): AsyncGen
     added.push(...(turn.added ?? []));
     if (!turn.added || turn.next !== undefined) {
       const refused = refusalOf(run, turn.next);
-      yield run.stamp<DecisionEvent>({ type: "decision", node: name, ...turn, ...(refused && { refused }) });
+      await run.emit({ type: "decision", node: name, ...turn, ...(refused && { refused }) });
       if (refused) {
         await tellFailure(run, { node: name, error: refusals[refused](turn.next ?? "") });
         continue;

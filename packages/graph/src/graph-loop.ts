@@ -1,8 +1,9 @@
-import { Breath, merge, RunCut } from "millrace/runs";
+import { RunCut } from "millrace/runs";
+import { asError } from "./as-error.ts";
 import { endRun } from "./end-run.ts";
 import { endStep } from "./end-step.ts";
-import type { GraphEvent, GraphFinal, GraphStart, MaxIterationsReached, SnapshotDamaged, StepStart } from "./events.ts";
-import { asError, runNode, tellFailure } from "./run-node.ts";
+import type { GraphFinal } from "./events.ts";
+import { runNode, tellFailure } from "./run-node.ts";
 import type { RunState } from "./run-state.ts";
 import type { Origin } from "./snapshot.ts";
 import { restoreCache } from "./snapshot.ts";
@@ -14,37 +15,37 @@ import { save } from "./snapshot-writer.ts";
  *
  * As with an agent's loop, its reader never calls `return()` on it but stops the run and reads on to the end.
  */
-export async function* graphLoop(run: RunState, origin: Origin): AsyncGenerator<GraphEvent, GraphFinal, undefined> {
+export async function graphLoop(run: RunState, origin: Origin): Promise<GraphFinal> {
   let stopReason: "completed" | "max-iterations" = "completed";
   try {
-    yield* begin(run, origin);
+    await begin(run, origin);
     for (let step = run.steps[run.index]; step && !origin.over; step = run.steps[run.index]) {
       if (!run.pending) {
         if (run.iterations >= run.options.maxTotalIterations) {
           stopReason = "max-iterations";
-          yield* tooManyIterations(run);
+          await tooManyIterations(run);
           break;
         }
         run.iterations++;
         run.history.push(step);
         run.pending = new Set(step);
-        if (isSavedBefore(run, step)) yield* save(run);
+        if (isSavedBefore(run, step)) await save(run);
       }
-      yield run.stamp<StepStart>({ type: "step-start", iteration: run.iterations, nodes: [...run.pending] });
-      yield* runStep(run, [...run.pending]);
+      await run.emit({ type: "step-start", iteration: run.iterations, nodes: [...run.pending] });
+      await runStep(run, [...run.pending]);
       run.control.check();
-      yield* endStep(run, step);
+      await endStep(run, step);
     }
     run.control.check();
   } catch (thrown) {
     if (!(thrown instanceof RunCut)) run.fail(asError(thrown));
   }
-  const final = yield* endRun(run, origin.over ?? stopReason);
+  const final = await endRun(run, origin.over ?? stopReason);
   if (final.error) throw withFinalOf(final.error, final);
   return final;
 }
 
-async function* begin(run: RunState, { snapshot, damaged }: Origin): AsyncGenerator<GraphEvent, void, undefined> {
+async function begin(run: RunState, { snapshot, damaged }: Origin): Promise<void> {
   let refusal: unknown;
   try {
     if (!snapshot) run.task.begin();
@@ -52,10 +53,10 @@ async function* begin(run: RunState, { snapshot, damaged }: Origin): AsyncGenera
     refusal = error;
   }
   const resumedFrom = snapshot && { resumedFrom: snapshot.number };
-  yield run.stamp<GraphStart>({ type: "graph-start", task: run.taskState, nodes: run.outline(), ...resumedFrom });
+  await run.emit({ type: "graph-start", task: run.taskState, nodes: run.outline(), ...resumedFrom });
   if (refusal) throw refusal;
   for (const { number, error } of damaged) {
-    yield run.stamp<SnapshotDamaged>({ type: "snapshot-damaged", number, error });
+    await run.emit({ type: "snapshot-damaged", number, error });
   }
   run.listen();
   if (!snapshot) run.steps = run.plan.steps();
@@ -64,15 +65,8 @@ async function* begin(run: RunState, { snapshot, damaged }: Origin): AsyncGenera
 }
 
 /** All that is left of a step, side by side. */
-async function* runStep(run: RunState, names: readonly string[]): AsyncGenerator<GraphEvent, void, undefined> {
-  const events = merge(names.map((name) => runNode(run, name)));
-  const breath = new Breath();
-  for (;;) {
-    const { done, value } = await events.next();
-    if (done) return;
-    yield value;
-    if (breath.isDue()) await breath.take();
-  }
+async function runStep(run: RunState, names: readonly string[]): Promise<void> {
+  await Promise.all(names.map((name) => runNode(run, name)));
 }
 
 function isSavedBefore(run: RunState, step: readonly string[]): boolean {
@@ -82,10 +76,10 @@ function isSavedBefore(run: RunState, step: readonly string[]): boolean {
   });
 }
 
-async function* tooManyIterations(run: RunState): AsyncGenerator<GraphEvent, void, undefined> {
+async function tooManyIterations(run: RunState): Promise<void> {
   const { maxTotalIterations } = run.options;
   await tellFailure(run, { error: `Graph execution exceeded maximum total iterations (${maxTotalIterations})` });
-  yield run.stamp<MaxIterationsReached>({ type: "max-iterations-reached", maxTotalIterations });
+  await run.emit({ type: "max-iterations-reached", maxTotalIterations });
 }
 
 /** Hangs the run's `final` on what is thrown after it. */

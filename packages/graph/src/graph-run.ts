@@ -28,7 +28,7 @@ export class GraphRun extends EventRun<GraphEvent, GraphFinal> {
       get final() {
         return state.final;
       },
-      open: () => graphLoop(state, origin),
+      open: () => state.events.read(graphLoop(state, origin)),
       close() {},
     });
     this.#state = state;

@@ -2,7 +2,7 @@ import type { Cache } from "@millrace/cache";
 import { after, Gate, newId, type RunControl } from "millrace/runs";
 import { NodeError } from "./errors.ts";
 import type { Module, ModuleContext } from "./module.ts";
-import type { RunState } from "./run-state.ts";
+import type { RunState, Unstamped } from "./run-state.ts";
 import type { TaskState } from "./task.ts";
 
 /** Which module is run, and for which visit of its node. */
@@ -13,8 +13,8 @@ export interface Place {
   readonly attempt: number;
 }
 
-/** How many of a module's progress reports are kept for a slow reader; beyond that the oldest go. */
-const maxProgress = 256;
+/** So many of a module's progress reports may wait for a slow reader; beyond that they are left out. */
+const maxWaiting = 256;
 
 /**
  * One execution of a module: what it is told, and what ends it before its time, the stop of the run (or of its group) or
@@ -35,11 +35,12 @@ export class ModuleCall implements ModuleContext {
   readonly #gate = new Gate();
   readonly #cleanups: (() => void)[] = [];
   #controller: AbortController | undefined;
-  #progress: { readonly progress: unknown; readonly taken: () => void }[] = [];
-  #wake: () => void = () => {};
+  /** Progress that waits for the reader. */
+  #waiting = 0;
   #isOver = false;
-  /** Since when an event of the module waits for the reader: that time does not count. */
-  #heldSince: number | undefined;
+  /** Events of the module that wait for the reader, and since when there are any: that time does not count. */
+  #held = 0;
+  #heldSince = 0;
   #heldMs = 0;
 
   constructor(run: RunState, control: RunControl, place: Place, module: Module) {
@@ -52,7 +53,6 @@ export class ModuleCall implements ModuleContext {
     this.#graceMs = run.options.graceMs;
     const stop = (): void => this.#cut(stopped(place), this.#graceMs);
     this.#cleanups.push(control.onStop(stop));
-    if (control !== run.control) this.#cleanups.push(run.control.onStop(stop));
     this.#limit(this.#timeoutMs, module.agent ? this.#graceMs : 0);
   }
 
@@ -97,29 +97,19 @@ export class ModuleCall implements ModuleContext {
     return this.#controller.signal;
   }
 
-  progress(progress: unknown): Promise<void> {
-    if (this.#isOver) return Promise.resolve();
-    return new Promise((taken) => {
-      this.#progress.push({ progress, taken });
-      if (this.#progress.length > maxProgress) this.#progress.shift()?.taken();
-      this.#wake();
-    });
+  async progress(progress: unknown): Promise<void> {
+    if (this.#isOver || this.#waiting >= maxWaiting) return;
+    const { callId, node, module } = this;
+    this.#waiting++;
+    await this.tell({ type: "module-progress", callId, node, module, progress });
+    this.#waiting--;
   }
 
-  /** The oldest progress that was not taken. */
-  takeProgress(): { readonly progress: unknown; readonly taken: () => void } | undefined {
-    return this.#progress.shift();
-  }
-
-  /** Resolves at the next progress, or when {@link wake} is called. */
-  woken(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-    });
-  }
-
-  wake(): void {
-    this.#wake();
+  /** Tells the reader of the module. Until the reader has taken it, the clock stands still. */
+  async tell(event: Unstamped): Promise<void> {
+    if (this.#held++ === 0) this.#heldSince = Date.now();
+    await this.#run.emit(event);
+    if (--this.#held === 0) this.#heldMs += Date.now() - this.#heldSince;
   }
 
   /** Waits for `promise`, or for the end of the grace after a cut. One wait at a time. */
@@ -132,26 +122,15 @@ export class ModuleCall implements ModuleContext {
     if (this.error) throw this.error;
   }
 
-  /** An event goes to the reader: the clock stands still until {@link release}. */
-  hold(): void {
-    this.#heldSince = Date.now();
-  }
-
-  release(): void {
-    if (this.#heldSince !== undefined) this.#heldMs += Date.now() - this.#heldSince;
-    this.#heldSince = undefined;
-  }
-
   /** It has ended: nothing of it is listened to any more. */
   close(): void {
     this.#isOver = true;
     for (const cleanup of this.#cleanups) cleanup();
-    for (const { taken } of this.#progress.splice(0)) taken();
   }
 
   #limit(ms: number, graceMs: number): void {
     const clear = after(ms, () => {
-      if (this.#heldSince !== undefined) {
+      if (this.#held > 0) {
         this.#heldMs += Date.now() - this.#heldSince;
         this.#heldSince = Date.now();
       }
@@ -170,8 +149,6 @@ export class ModuleCall implements ModuleContext {
     const close = (): void => this.#gate.close(error);
     if (graceMs > 0) this.#cleanups.push(after(graceMs, close));
     else close();
-    // Whoever waits for its progress to be taken would otherwise never react to the signal.
-    for (const { taken } of this.#progress.splice(0)) taken();
   }
 }
 

@@ -1,17 +1,16 @@
 import type { Final } from "millrace";
 import { NodeError } from "./errors.ts";
-import type { GraphEvent, NodeAgent } from "./events.ts";
 import type { AgentUse } from "./module.ts";
 import type { ModuleCall } from "./module-call.ts";
 import { moduleState } from "./node-state.ts";
 import type { RunState } from "./run-state.ts";
 
 /** An agent as a module: its events, whole, within the graph's; gives its last text or its object. */
-export async function* runAgent(
+export async function runAgent(
   run: RunState,
   call: ModuleCall,
   { agent, prompt, remembers }: AgentUse,
-): AsyncGenerator<GraphEvent, unknown, undefined> {
+): Promise<unknown> {
   const { callId, node, module, userId, chatId, deps, signal, runId } = call;
   const asked = await call.wait(Promise.resolve(run.bound(async () => prompt(call))));
   const history = remembers ? run.node(node).modules?.get(module)?.history : undefined;
@@ -27,9 +26,7 @@ export async function* runAgent(
         break;
       }
       if (value.type === "final") run.spend(value);
-      call.hold();
-      yield run.stamp<NodeAgent>({ type: "sub-agent", callId, node, module, agent: agent.name, event: value });
-      call.release();
+      await call.tell({ type: "sub-agent", callId, node, module, agent: agent.name, event: value });
     }
   } finally {
     // Not awaited: an agent that was abandoned may take its time.

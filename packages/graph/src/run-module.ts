@@ -1,7 +1,6 @@
 import { errorMessage, MillraceError } from "millrace";
 import type { RunControl } from "millrace/runs";
 import { NodeError, NonRetryableError } from "./errors.ts";
-import type { GraphEvent, ModuleError, ModuleProgress, ModuleResult, ModuleStart } from "./events.ts";
 import { type Module, Outcome } from "./module.ts";
 import { ModuleCall, type Place } from "./module-call.ts";
 import { moduleState } from "./node-state.ts";
@@ -19,12 +18,7 @@ export const generatorExhausted = "generator exhausted";
  * One module, from its place among those that run to its result. Never throws: what goes wrong is its end. What the
  * snapshot that the run went on from has of it is not done again.
  */
-export async function* runModule(
-  run: RunState,
-  control: RunControl,
-  place: Place,
-  module: Module,
-): AsyncGenerator<GraphEvent, PartEnd, undefined> {
+export async function runModule(run: RunState, control: RunControl, place: Place, module: Module): Promise<PartEnd> {
   const node = run.node(place.node);
   const done = node.modules?.get(place.module)?.done;
   if (done) return { ok: true, result: done.result };
@@ -41,11 +35,9 @@ export async function* runModule(
   const startedAt = Date.now();
   let end: PartEnd;
   try {
-    call.hold();
-    yield run.stamp<ModuleStart>({ type: "module-start", ...about, attempt: place.attempt });
-    call.release();
+    await call.tell({ type: "module-start", ...about, attempt: place.attempt });
     call.check();
-    end = { ok: true, result: yield* perform(run, call, module) };
+    end = { ok: true, result: await perform(run, call, module) };
   } catch (thrown) {
     forgetGenerator(run, place);
     end = { ok: false, error: asNodeError(call.error ?? thrown, place) };
@@ -54,29 +46,25 @@ export async function* runModule(
   run.permits.release();
   const durationMs = Date.now() - startedAt;
   if (!end.ok) {
-    yield run.stamp<ModuleError>({ type: "module-error", ...about, error: end.error, durationMs });
+    await run.emit({ type: "module-error", ...about, error: end.error, durationMs });
     return end;
   }
-  yield run.stamp<ModuleResult>({ type: "module-result", ...about, result: end.result, durationMs });
-  yield* saveAlways(run, place.node);
+  await run.emit({ type: "module-result", ...about, result: end.result, durationMs });
+  await saveAlways(run, place.node);
   return end;
 }
 
 /** The module between its middlewares. Gives the result, published and remembered. */
-async function* perform(
-  run: RunState,
-  call: ModuleCall,
-  module: Module,
-): AsyncGenerator<GraphEvent, unknown, undefined> {
+async function perform(run: RunState, call: ModuleCall, module: Module): Promise<unknown> {
   const { middlewares = [] } = module;
   call.input = inputOf(run, call.node);
   for (const middleware of middlewares) {
-    if (middleware.before) call.input = yield* watch(run, call, () => middleware.before?.(call.input, call));
+    if (middleware.before) call.input = await ask(run, call, () => middleware.before?.(call.input, call));
   }
-  const given = module.agent ? yield* runAgent(run, call, module.agent) : yield* visit(run, call, module);
+  const given = module.agent ? await runAgent(run, call, module.agent) : await visit(run, call, module);
   let result = given instanceof Outcome ? given.options.result : given;
   for (const middleware of middlewares) {
-    if (middleware.after) result = yield* watch(run, call, () => middleware.after?.(result, call));
+    if (middleware.after) result = await ask(run, call, () => middleware.after?.(result, call));
   }
   const remember = (): void => {
     const done = given instanceof Outcome ? { result, outcome: given } : { result };
@@ -96,64 +84,33 @@ async function* perform(
 }
 
 /** Calls the module; of a generator, takes the value of this visit. */
-async function* visit(run: RunState, call: ModuleCall, module: Module): AsyncGenerator<GraphEvent, unknown, undefined> {
+async function visit(run: RunState, call: ModuleCall, module: Module): Promise<unknown> {
   const key = generatorKey(call);
   let generator = run.generators.get(key);
   if (!generator) {
-    const given = yield* watch(run, call, () => module.run(call));
+    const given = await ask(run, call, () => module.run(call));
     if (!isAsyncGenerator(given)) return given;
     generator = given;
     run.generators.set(key, generator);
     // Of a run that went on from a snapshot: up to where it was.
     const position = run.node(call.node).modules?.get(call.module)?.position ?? 0;
-    for (let at = 0; at < position; at++) yield* watch(run, call, () => generator?.next(call));
+    for (let at = 0; at < position; at++) await ask(run, call, () => generator?.next(call));
   }
-  const step = yield* watch(run, call, () => generator?.next(call));
+  const step = await ask(run, call, () => generator?.next(call));
   if (!step || step.done) return step?.value ?? generatorExhausted;
   const state = moduleState(run.node(call.node), call.module);
   state.position = (state.position ?? 0) + 1;
   return step.value;
 }
 
-/** Waits for what the module gives, and shows its progress meanwhile. */
-async function* watch<T>(
-  run: RunState,
-  call: ModuleCall,
-  work: () => T | PromiseLike<T>,
-): AsyncGenerator<ModuleProgress, T, undefined> {
+/** Calls what is the user's, and waits for what it gives. */
+async function ask<T>(run: RunState, call: ModuleCall, work: () => T | PromiseLike<T>): Promise<T> {
   call.check();
   const given = run.bound(work);
-  let end: { readonly value: T } | { readonly error: unknown } | undefined;
-  if (isThenable(given)) {
-    call.wait(given).then(
-      (value) => {
-        end = { value };
-        call.wake();
-      },
-      (error: unknown) => {
-        end = { error };
-        call.wake();
-      },
-    );
-  } else {
-    end = { value: given };
-  }
-  for (;;) {
-    const report = call.takeProgress();
-    if (report) {
-      const { callId, node, module } = call;
-      call.hold();
-      yield run.stamp<ModuleProgress>({ type: "module-progress", callId, node, module, progress: report.progress });
-      call.release();
-      report.taken();
-    } else if (end) {
-      if ("error" in end) throw end.error;
-      call.check();
-      return end.value;
-    } else {
-      await call.woken();
-    }
-  }
+  if (!isThenable(given)) return given;
+  const value = await call.wait(given);
+  call.check();
+  return value;
 }
 
 /** What the node's dependencies gave. */

@@ -1,6 +1,7 @@
 import type { Cache } from "@millrace/cache";
 import { addUsage, type Final, noUsage, type RunInfo, type Usage } from "millrace";
 import { type Bound, bindContext, type HookRunner, RunControl, RunCut } from "millrace/runs";
+import { EventQueue } from "./event-queue.ts";
 import type { GraphEvent, GraphFinal, NodeOutline } from "./events.ts";
 import type { GraphOptions } from "./graph-options.ts";
 import { Mutex } from "./mutex.ts";
@@ -28,6 +29,7 @@ export class RunState {
   /** Calls modules, conditions and hooks in the async context of the caller of `run()`. */
   readonly bound: Bound = bindContext();
   readonly permits: Permits;
+  readonly events: EventQueue<GraphEvent> = new EventQueue();
   /** What belongs together in a snapshot is done in here: a message, and that its module is done. */
   readonly effects: Mutex = new Mutex();
   hooks: HookRunner<GraphEvent> | undefined;
@@ -100,6 +102,11 @@ export class RunState {
     const stamped: GraphEvent = { ...event, seq: this.#seq++, at: Date.now(), run: this.info };
     this.hooks?.observe(stamped);
     return stamped;
+  }
+
+  /** Tells the reader. Fulfilled when the reader asks for the next event. */
+  emit(event: Unstamped): Promise<void> {
+    return this.events.put(this.stamp<GraphEvent>(event));
   }
 
   /** Ends the run by what is wrong with itself. The first failure counts. */

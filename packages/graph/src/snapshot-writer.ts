@@ -1,4 +1,4 @@
-import type { GraphEvent, GraphStopReason, SnapshotTaken } from "./events.ts";
+import type { GraphStopReason } from "./events.ts";
 import type { RunState } from "./run-state.ts";
 import { stateOf } from "./snapshot.ts";
 import { encodePart, encodeSnapshot } from "./snapshot-codec.ts";
@@ -60,7 +60,7 @@ export class SnapshotWriter {
 }
 
 /** Saves the task. What goes wrong fails the run. */
-export async function* save(run: RunState, over?: GraphStopReason): AsyncGenerator<GraphEvent, void, undefined> {
+export async function save(run: RunState, over?: GraphStopReason): Promise<void> {
   if (!run.snapshots || run.control.stopped) return;
   let number: number | undefined;
   try {
@@ -69,10 +69,10 @@ export async function* save(run: RunState, over?: GraphStopReason): AsyncGenerat
     run.fail(error instanceof Error ? error : new Error(String(error), { cause: error }));
     return;
   }
-  if (number !== undefined) yield run.stamp<SnapshotTaken>({ type: "snapshot", number });
+  if (number !== undefined) await run.emit({ type: "snapshot", number });
 }
 
 /** Saves the task after a module of a node that is always saved. */
-export async function* saveAlways(run: RunState, node: string): AsyncGenerator<GraphEvent, void, undefined> {
-  if (run.plan.nodes.get(node)?.snapshot === "always") yield* save(run);
+export async function saveAlways(run: RunState, node: string): Promise<void> {
+  if (run.plan.nodes.get(node)?.snapshot === "always") await save(run);
 }
