@@ -4,7 +4,7 @@ import * as ai6 from "ai6";
 import { expect } from "vitest";
 
 /** A part of a UI message, as far as tests look at it. */
-export interface Part {
+interface Part {
   readonly type: string;
   readonly text?: string;
   readonly state?: string;

@@ -256,15 +256,20 @@ function textOf(output: Json | undefined): string | undefined {
   return output === undefined ? undefined : typeof output === "string" ? output : JSON.stringify(output);
 }
 
-function sourceChunk({ url, title, document, quote }: SourcePart, sourceId: string): UIMessageChunk {
+/** A citation. */
+export function sourceChunk({ url, title, document, quote }: SourcePart, sourceId: string): UIMessageChunk {
   const quoted = quote !== undefined && { providerMetadata: { millrace: { quote } } };
   if (url !== undefined) return { type: "source-url", sourceId, url, ...(title !== undefined && { title }), ...quoted };
   // The protocol wants a type, which providers do not tell.
   return { type: "source-document", sourceId, mediaType: "text/plain", title: title ?? document ?? "", ...quoted };
 }
 
-/** A file that only its provider can read cannot be shown. */
-function fileChunks({ type, url, data, mediaType }: FilePart | ImagePart): UIMessageChunk[] {
+/** A file; none where only its provider can read it. */
+export function fileChunks({ type, url, data, mediaType }: FilePart | ImagePart): {
+  type: "file";
+  url: string;
+  mediaType: string;
+}[] {
   const ownType = mediaType ?? (type === "image" ? "image/png" : "application/octet-stream");
   const place = url ?? (data === undefined ? undefined : `data:${ownType};base64,${data}`);
   return place === undefined ? [] : [{ type: "file", url: place, mediaType: ownType }];
