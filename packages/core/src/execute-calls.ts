@@ -72,7 +72,8 @@ async function* executeCall(
     const execute = (): unknown => (open ? open.finish(args) : tool.execute(args, context));
     const result = yield* invoke(run, tool.name, execute, callId, cut);
     const content = toContent(result, name);
-    if (tool.endsRun?.(result, args)) run.isEndedByTool = true;
+    const { endsRun = false } = tool;
+    if (typeof endsRun === "function" ? endsRun(result, args) : endsRun) run.isEndedByTool = true;
     yield { type: "tool-result", ...done(), args, result };
     return { role: "tool", callId, name, content };
   } catch (thrown) {

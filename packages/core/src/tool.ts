@@ -50,7 +50,7 @@ export interface Tool<Args = any, Result = any> {
   readonly onError: ((error: unknown, args: Args) => string) | undefined;
   isEnabled(context: ToolAvailability): boolean | Promise<boolean>;
   /** Whether the run ends with this result. */
-  endsRun?(result: Result, args: Args): boolean;
+  readonly endsRun?: boolean | ((result: Result, args: Args) => boolean) | undefined;
   /** Whether `event` is a call of this tool; narrows `event.args`. */
   called(event: { readonly type: string }): event is ToolCallStart & { readonly args: Args };
   /** Whether `event` is a result of this tool; narrows `event.args` and `event.result`. */
@@ -137,18 +137,7 @@ const noArguments: JsonSchema = { type: "object", properties: {}, additionalProp
  */
 export function tool<S extends Schema, Result>(options: ToolOptions<S, Result>): Tool<OutputOf<S>, Result> {
   if (typeof options !== "object" || options === null) throw wrong("tool", "an object with name and execute", options);
-  const {
-    name,
-    description,
-    input,
-    parameters,
-    execute,
-    preview,
-    onError,
-    timeoutMs,
-    enabled = true,
-    endsRun = false,
-  } = options;
+  const { name, description, input, parameters, execute, preview, onError, timeoutMs, enabled = true } = options;
   const at = `tool ${JSON.stringify(name)}`;
   if (typeof name !== "string" || !/^[a-zA-Z0-9_-]{1,64}$/.test(name)) {
     throw new ConfigError("tool.name", `expected 1 to 64 letters, digits, "_" or "-", got ${JSON.stringify(name)}`);
@@ -173,7 +162,7 @@ export function tool<S extends Schema, Result>(options: ToolOptions<S, Result>):
     preview: preview && ((partial, context) => preview.call(options, asPartial(partial), context)),
     onError: onError && ((error, args) => onError.call(options, error, args)),
     isEnabled: (context) => (typeof enabled === "function" ? enabled(context) : enabled),
-    endsRun: (result, args) => (typeof endsRun === "function" ? endsRun(result, args) : endsRun),
+    endsRun: options.endsRun,
     called: (event): event is never => event.type === "tool-call-start" && "name" in event && event.name === name,
     returned: (event): event is never => event.type === "tool-result" && "name" in event && event.name === name,
   };
