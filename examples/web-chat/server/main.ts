@@ -21,10 +21,14 @@ server.on("error", (error) => {
   process.exit(1);
 });
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void end());
+let isEnding = false;
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => void end());
 
 /** Answers that are being written are stopped, and what has arrived of them is kept. */
 async function end(): Promise<void> {
+  // Npm hands on what the terminal has sent already: the second signal must not cut the first one's work.
+  if (isEnding) return;
+  isEnding = true;
   const closed = new Promise((resolve) => server.close(resolve));
   await closeApp();
   // Pages are told of the end, unless they do not read.

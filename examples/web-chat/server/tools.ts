@@ -44,7 +44,7 @@ const bookTable = tool({
   name: "book_table",
   description: "Book a table at a restaurant",
   input: z.object({ restaurant: z.string(), guests: z.number().int() }),
-  async execute({ restaurant, guests }, { signal }) {
+  async execute({ restaurant, guests }, { signal }): Promise<string> {
     await delay(800, undefined, { signal });
     throw new Error(`${restaurant} has no table for ${guests} left tonight`);
   },

@@ -19,12 +19,14 @@ export function buildPage(): void {
 /** The server in a process of its own, which can be killed and started again over the same folder. */
 export class ChatServer {
   readonly folder: string = mkdtempSync(join(tmpdir(), "web-chat-"));
+  readonly #env: NodeJS.ProcessEnv;
   #port: number;
   #process: ChildProcess | undefined;
   #said = "";
 
-  constructor(port = 0) {
-    this.#port = port;
+  constructor(options: { port?: number; env?: NodeJS.ProcessEnv } = {}) {
+    this.#port = options.port ?? 0;
+    this.#env = { ...env, ...options.env };
   }
 
   get port(): number {
@@ -35,15 +37,10 @@ export class ChatServer {
     return `http://localhost:${this.#port}/`;
   }
 
-  /** What it has said on its error output. */
-  get said(): string {
-    return this.#said;
-  }
-
   async start(): Promise<void> {
     const child = spawn(process.execPath, ["--conditions=@millrace/source", "server/main.ts"], {
       cwd: root,
-      env: { ...env, PORT: String(this.#port), DATA: this.folder },
+      env: { ...this.#env, PORT: String(this.#port), DATA: this.folder },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#process = child;

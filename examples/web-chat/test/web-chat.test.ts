@@ -248,7 +248,7 @@ describe.runIf(findChromium())("the page", { timeout: 60_000, concurrent: true }
     );
     await tab.tabTo("Skip to the message box");
     await keyboard.press("Enter");
-    expect((await tab.focused()).name).toBe("Message");
+    await expect.poll(async () => (await tab.focused()).name).toBe("Message");
     await keyboard.type("How does this page");
     await keyboard.press("Shift+Enter");
     await keyboard.type("follow a stream?");
