@@ -39,12 +39,10 @@ export function nameOf({ path, key }: PlacedKey): string {
 /** What a full name stands for; undefined for one that no key has, which only a raw key can be. */
 export function placeOf(name: string): PlacedKey | undefined {
   const parts = name.split(":");
-  if (parts.length > 3) return undefined;
   const [prefix = "", key = "", suffix = ""] = parts.length === 1 ? ["", name] : parts;
-  return {
-    path: { prefixes: partsOf(prefix), suffixes: partsOf(suffix).reverse() },
-    key: unescapePart(key),
-  };
+  const path = { prefixes: partsOf(prefix), suffixes: partsOf(suffix).reverse() };
+  const place = { path, key: unescapePart(key) };
+  return nameOf(place) === name ? place : undefined;
 }
 
 /** Whether a full name is in a scope, or in one within it. */

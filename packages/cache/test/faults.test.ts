@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { CacheError } from "../src/index.ts";
 import { RedisCache, type RedisCacheOptions } from "../src/redis.ts";
 
-type Raw = ReturnType<typeof createClient>;
+type Raw = ReturnType<typeof makeRaw>;
 
 const unavailable = { name: "CacheError", kind: "unavailable", retryable: true };
 
@@ -34,10 +34,11 @@ describe.skipIf(!findRedis())("a cache whose Redis fails", () => {
 
   /** A client that knows nothing of ours. */
   async function openRaw(): Promise<Raw> {
-    const raw = createClient({ url: server.url });
+    const raw = makeRaw(server.url);
     raws.push(raw);
     raw.on("error", () => {});
-    return raw.connect();
+    await raw.connect();
+    return raw;
   }
 
   /** Waits until a reader waits at a mailbox. */
@@ -319,6 +320,10 @@ describe("options of a cache in Redis", () => {
     });
   });
 });
+
+function makeRaw(url: string) {
+  return createClient({ url });
+}
 
 async function errorOf(failing: Promise<unknown> | (() => unknown)): Promise<unknown> {
   try {

@@ -38,6 +38,18 @@ export const scopeChecks: Record<string, CheckBody> = {
     assert.deepEqual((await other.keys()).sort(), ["key", "plain"]);
   },
 
+  async "takes any raw key for what it is"(cache, other) {
+    const raw = { raw: true };
+    for (const name of [":key", "a:b:c:d", "%", "a/b", "::"]) await cache.set(name, name, raw);
+    assert.deepEqual(await other.keys(), ["a/b"]);
+    assert.equal((await other.keys(raw)).length, 5);
+    for (const name of await other.keys(raw)) assert.equal(await other.get(name, raw), name);
+    await other.scoped({ prefix: "a" }).clear();
+    assert.equal((await other.keys(raw)).length, 5);
+    await other.clear();
+    assert.deepEqual(await other.keys(raw), []);
+  },
+
   async "nests scopes, and comes back out of them"(cache) {
     await cache.inScope({ prefix: "a", suffix: "x" }, async () => {
       await cache.inScope({ prefix: "b", suffix: "y" }, async () => {
