@@ -109,6 +109,9 @@ export interface Cache extends AsyncDisposable {
    *
    * @example
    * ```ts
+   * import { MemoryCache } from "@millrace/cache";
+   *
+   * const cache = new MemoryCache();
    * const visits = await cache.update<number>("visits", (before = 0) => before + 1);
    * ```
    */
@@ -159,6 +162,9 @@ export interface Cache extends AsyncDisposable {
    *
    * @example
    * ```ts
+   * import { MemoryCache } from "@millrace/cache";
+   *
+   * const cache = new MemoryCache();
    * await using lock = await cache.lock("nightly-report", { waitMs: 0 });
    * ```
    */
