@@ -13,13 +13,14 @@ export class EventQueue<Event> {
   #entries: Entry<Event>[] = [];
   /** The oldest. Not `shift()`, whose price grows with the queue. */
   #first = 0;
-  #wake: () => void = () => {};
+  /** Wakes the reader where it waits; gone once it is awake, for a promise does not like to be resolved twice. */
+  #wake: (() => void) | undefined;
 
   /** Fulfilled when the reader has taken the event and asks for the next one. */
   put(event: Event): Promise<void> {
     return new Promise((taken) => {
       this.#entries.push({ event, taken });
-      this.#wake();
+      this.#wake?.();
     });
   }
 
@@ -28,7 +29,7 @@ export class EventQueue<Event> {
     let isOver = false;
     const end = (): void => {
       isOver = true;
-      this.#wake();
+      this.#wake?.();
     };
     work.then(end, end);
     const breath = new Breath();
@@ -46,7 +47,10 @@ export class EventQueue<Event> {
         return await work;
       } else {
         await new Promise<void>((resolve) => {
-          this.#wake = resolve;
+          this.#wake = () => {
+            this.#wake = undefined;
+            resolve();
+          };
         });
       }
     }

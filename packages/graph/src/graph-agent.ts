@@ -165,6 +165,7 @@ export class GraphAgent {
         task,
         plan,
         cache: cache.scoped({ prefix: "tasks" }).scoped({ prefix: task.id }),
+        hasNewCache: given.cache === undefined,
         places: given.maxConcurrency ?? 5,
       },
     );

@@ -60,7 +60,7 @@ async function begin(run: RunState, { snapshot, damaged }: Origin): Promise<void
   }
   run.listen();
   if (!snapshot) run.steps = run.plan.steps();
-  else if (!snapshot.over) await run.control.wait(restoreCache(run, snapshot));
+  else if (!snapshot.over || run.hasNewCache) await run.control.wait(restoreCache(run, snapshot));
   if (!snapshot?.over) await run.control.wait(run.cache.set("task", run.taskState));
 }
 

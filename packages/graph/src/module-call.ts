@@ -27,6 +27,8 @@ export class ModuleCall implements ModuleContext {
   readonly visit: number;
   readonly attempt: number;
   input: unknown;
+  /** Whether a generator gave a value: counted when the module is done, so that a snapshot has both or none. */
+  hasTakenValue = false;
   /** Why it is cut, once it is. */
   error: NodeError | undefined;
   readonly #run: RunState;

@@ -68,7 +68,9 @@ async function perform(run: RunState, call: ModuleCall, module: Module): Promise
   }
   const remember = (): void => {
     const done = given instanceof Outcome ? { result, outcome: given } : { result };
-    moduleState(run.node(call.node), call.module).done = done;
+    const state = moduleState(run.node(call.node), call.module);
+    state.done = done;
+    if (call.hasTakenValue) state.position = (state.position ?? 0) + 1;
   };
   const { outputMailbox } = module;
   if (outputMailbox === undefined) remember();
@@ -98,8 +100,7 @@ async function visit(run: RunState, call: ModuleCall, module: Module): Promise<u
   }
   const step = await ask(run, call, () => generator?.next(call));
   if (!step || step.done) return step?.value ?? generatorExhausted;
-  const state = moduleState(run.node(call.node), call.module);
-  state.position = (state.position ?? 0) + 1;
+  call.hasTakenValue = true;
   return step.value;
 }
 

@@ -19,6 +19,18 @@ export type ResolvedOptions = Required<
   Pick<GraphOptions, "maxTotalIterations" | "outputMailbox" | "errorMailbox" | "graceMs">
 >;
 
+/** What a run is given. */
+export interface GivenToRun {
+  readonly deps: unknown;
+  readonly signal: AbortSignal | undefined;
+  readonly cache: Cache;
+  readonly hasNewCache: boolean;
+  readonly task: Task;
+  readonly plan: Plan;
+  /** How many modules may run at a time. */
+  readonly places: number;
+}
+
 /** One run of a graph: what it has done and given, where it stands, and what can stop it. */
 export class RunState {
   readonly info: RunInfo;
@@ -34,7 +46,9 @@ export class RunState {
   readonly effects: Mutex = new Mutex();
   hooks: HookRunner<GraphEvent> | undefined;
   /** In the scope of the task. */
-  cache: Cache;
+  readonly cache: Cache;
+  /** Whether the cache began with this run: all that is left of an earlier one is in its snapshot. */
+  readonly hasNewCache: boolean;
   task: Task;
   plan: Plan;
   readonly nodes: Map<string, NodeState> = new Map();
@@ -60,16 +74,13 @@ export class RunState {
   #taskState: TaskState | undefined;
   #seq = 0;
 
-  constructor(
-    info: RunInfo,
-    options: ResolvedOptions,
-    given: { deps: unknown; signal: AbortSignal | undefined; cache: Cache; task: Task; plan: Plan; places: number },
-  ) {
+  constructor(info: RunInfo, options: ResolvedOptions, given: GivenToRun) {
     this.info = info;
     this.options = options;
     this.deps = given.deps;
     this.#signal = given.signal;
     this.cache = given.cache;
+    this.hasNewCache = given.hasNewCache;
     this.task = given.task;
     this.plan = given.plan;
     this.permits = new Permits(given.places);

@@ -1,0 +1,6 @@
+/**
+ * What needs Node: snapshots in a folder.
+ *
+ * @module
+ */
+export { folderSnapshots } from "./node/folder-snapshots.ts";
