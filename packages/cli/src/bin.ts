@@ -7,4 +7,7 @@ process.on("warning", (warning) => {
   if (warning.name !== "ExperimentalWarning") console.error(`millrace: ${warning.message}`);
 });
 
-process.exitCode = await main(process.argv.slice(2));
+const exitCode = await main(process.argv.slice(2));
+// Who leaves in the middle of an answer leaves tools that would hold the process.
+if (exitCode === 130) process.exit(exitCode);
+process.exitCode = exitCode;

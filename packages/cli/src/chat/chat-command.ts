@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { text as readAll } from "node:stream/consumers";
 import { jsonlChatStore, sqliteChatStore } from "@millrace/server/node";
-import { type Chat, type ChatStore, type Final, finalOf, type Hooks } from "millrace";
+import { type Chat, type ChatStore, type Final, finalOf, type Hooks, type Run } from "millrace";
 import { CommandError } from "../command-error.ts";
 import { readFlags } from "../read-flags.ts";
 import { recordInto } from "../record-runs.ts";
@@ -113,19 +113,31 @@ async function answer(chat: Chat, message: string, hooks: Hooks[], terminal: Ter
   const view = new AnswerView(terminal);
   const run = chat.respond(message, { hooks });
   let presses = 0;
-  const interrupt = (): void => {
-    presses++;
-    // A tool that does not listen is waited for no longer than the agent's grace.
-    run.stop("stopped with Ctrl-C");
-  };
+  let interrupt = (): void => {};
+  const isLeft = new Promise<void>((leave) => {
+    interrupt = () => {
+      presses++;
+      run.stop("stopped with Ctrl-C");
+      if (presses === 1) terminal.live("Stopping …");
+      else leave();
+    };
+  });
   process.on("SIGINT", interrupt);
+  try {
+    // Who asks twice does not wait for a tool that does not listen.
+    await Promise.race([show(run, view, terminal), isLeft]);
+  } finally {
+    process.off("SIGINT", interrupt);
+  }
+  return { final: run.final, isLeaving: presses > 1 };
+}
+
+/** Shows a run to its end. Never throws. */
+async function show(run: Run, view: AnswerView, terminal: Terminal): Promise<void> {
   try {
     for await (const event of run) view.show(event);
   } catch (error) {
     // What the run failed with was shown with its last event; what it has none for is shown here.
     if (!finalOf(error)) terminal.note(explainError(error), "red");
-  } finally {
-    process.off("SIGINT", interrupt);
   }
-  return { final: run.final, isLeaving: presses > 1 };
 }

@@ -1,6 +1,10 @@
 import { errorMessage, isMillraceError, ModelError, maskSecrets } from "millrace";
 
-const keys: { readonly [provider: string]: string } = { openai: "OPENAI_API_KEY", anthropic: "ANTHROPIC_API_KEY" };
+const keys: { readonly [provider: string]: string } = {
+  openai: "OPENAI_API_KEY",
+  "openai-compatible": "OPENAI_API_KEY",
+  anthropic: "ANTHROPIC_API_KEY",
+};
 
 /** What a run failed with, and what can be done about it, in one sentence or two. Secrets are masked. */
 export function explainError(error: unknown): string {
