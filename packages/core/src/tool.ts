@@ -23,6 +23,9 @@ export interface ToolContext {
   readonly history: readonly Message[];
 }
 
+/** Looked up in an object: as a method's type it lets a list hold tools of any result. */
+type EndsRun<Args, Result> = { decide(result: Result, args: Args): boolean }["decide"];
+
 /** Who asks whether a tool is on offer this turn. */
 export type ToolAvailability = Pick<ToolContext, "userId" | "chatId" | "agentName" | "runId" | "deps" | "history">;
 
@@ -50,7 +53,7 @@ export interface Tool<Args = any, Result = any> {
   readonly onError: ((error: unknown, args: Args) => string) | undefined;
   isEnabled(context: ToolAvailability): boolean | Promise<boolean>;
   /** Whether the run ends with this result. */
-  readonly endsRun?: boolean | ((result: Result, args: Args) => boolean) | undefined;
+  readonly endsRun?: boolean | EndsRun<Args, Result> | undefined;
   /** Whether `event` is a call of this tool; narrows `event.args`. */
   called(event: { readonly type: string }): event is ToolCallStart & { readonly args: Args };
   /** Whether `event` is a result of this tool; narrows `event.args` and `event.result`. */
