@@ -17,10 +17,9 @@ export interface TracedRun {
 }
 
 /** Starts the span of a run and gives what goes around it: nothing where nobody listens. */
-export function traceRun(telemetry: Telemetry, start: RunStart): RunWrapper {
+export function traceRun(telemetry: Telemetry, start: RunStart, parent: Context = context.active()): RunWrapper {
   const { id, agentName, userId, chatId } = start.run;
   const identity = { [names.conversation]: chatId, [names.user]: userId, [names.agent]: agentName, [names.run]: id };
-  const parent = context.active();
   const attributes = { ...identity, ...startAttributes(telemetry, start) };
   const options = { kind: SpanKind.INTERNAL, startTime: start.at, attributes };
   const span = telemetry.start(`invoke_agent ${agentName}`, options, parent);

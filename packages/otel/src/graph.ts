@@ -1,0 +1,6 @@
+/**
+ * OpenTelemetry spans of graphs.
+ *
+ * @module
+ */
+export { traceGraph } from "./trace-graph.ts";
