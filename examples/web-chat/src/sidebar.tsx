@@ -73,8 +73,8 @@ export function Sidebar({ chats, chatId, isDrawer, isOpen, onGoTo, onClose, onCh
               entry={entry}
               isCurrent={entry.chatId === chatId}
               onOpen={() => onGoTo(entry.chatId)}
-              onRename={(title) => void rename(entry, title)}
-              onRemove={() => void remove(entry)}
+              onRename={(title) => void rename(entry, title).catch(tell)}
+              onRemove={() => void remove(entry).catch(tell)}
             />
           ))}
         </ul>
@@ -82,6 +82,10 @@ export function Sidebar({ chats, chatId, isDrawer, isOpen, onGoTo, onClose, onCh
       </nav>
     </>
   );
+}
+
+function tell(error: unknown): void {
+  alert(`That did not work. ${error}`);
 }
 
 interface ChatItemProps {
