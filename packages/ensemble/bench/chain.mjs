@@ -49,6 +49,8 @@ for (const [name, pass] of Object.entries(hops)) {
     await count(replies);
     const each = ((ended - begun) * 1000) / tokens / depth;
     const again = ((performance.now() - ended) * 1000) / tokens;
-    console.log(`${name}: ${seen} tokens, ${each.toFixed(2)} µs per token and agent; read again: ${again.toFixed(2)} µs`);
+    console.log(
+      `${name}: ${seen} tokens, ${each.toFixed(2)} µs per token and agent; read again: ${again.toFixed(2)} µs`,
+    );
   });
 }

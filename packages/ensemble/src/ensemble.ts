@@ -162,15 +162,18 @@ export class Ensemble implements EnsembleCore, Within, AsyncDisposable {
   /** Runs a task that the end of the ensemble waits for. What it fails with is logged. */
   background(task: () => unknown): void {
     this.begin();
+    const here = currentScope();
+    // Nobody waits for it, so what it waits for holds up nobody.
+    const scope = { ...(here.ensemble === this ? here : this.scope), waiter: undefined };
     const run = async (): Promise<void> => {
       try {
         await task();
       } catch (error) {
-        this.report(error, this.scope);
+        this.report(error, scope);
       }
       this.finish();
     };
-    queueMicrotask(() => void run());
+    queueMicrotask(() => void runIn(scope, run));
   }
 
   /**

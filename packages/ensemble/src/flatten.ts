@@ -62,7 +62,8 @@ export interface SequenceOptions {
  */
 export class SequenceWriter extends PieceSource<MessagePromise> implements Waiter {
   readonly #options: SequenceOptions;
-  readonly #stream: PieceStream<MessagePromise>;
+  readonly #log: PieceLog<MessagePromise>;
+  #stream: PieceStream<MessagePromise> | undefined;
   readonly #ordered: Lane;
   readonly #lanes: Set<Lane> = new Set();
   #early: (() => void)[] | undefined = [];
@@ -72,8 +73,9 @@ export class SequenceWriter extends PieceSource<MessagePromise> implements Waite
   constructor(options: SequenceOptions) {
     super();
     this.#options = options;
-    this.#stream = new PieceStream(options.maxPieces ?? options.scope.ensemble?.maxPieces, (log) => this.#start(log));
-    this.#stream.log.maker = this;
+    this.#stream = new PieceStream(options.maxPieces ?? options.scope.ensemble?.maxPieces, () => this.#start());
+    this.#log = this.#stream.log;
+    this.#log.maker = this;
     this.#ordered = new Lane(options.scope, this);
     this.#lanes.add(this.#ordered);
   }
@@ -83,7 +85,7 @@ export class SequenceWriter extends PieceSource<MessagePromise> implements Waite
   }
 
   get isClosed(): boolean {
-    return this.#isClosed || this.#stream.log.isEnded;
+    return this.#isClosed || this.#log.isEnded;
   }
 
   /**
@@ -124,8 +126,11 @@ export class SequenceWriter extends PieceSource<MessagePromise> implements Waite
     return Array.from(this.#lanes, (lane) => (lane.isIdle ? feeder : lane.waitsFor));
   }
 
+  /** For the one promise that is made of this: kept here too, the messages would live as long as the agent. */
   override stream(): PieceStream<MessagePromise> {
-    return this.#stream;
+    const stream = this.#stream ?? new PieceStream<MessagePromise>();
+    this.#stream = undefined;
+    return stream;
   }
 
   /** @internal */
@@ -133,18 +138,18 @@ export class SequenceWriter extends PieceSource<MessagePromise> implements Waite
     const { telling, scope, beforeEnd } = this.#options;
     const told = telling ? tellingErrors(message, telling, { scope }) : message;
     if (beforeEnd) this.#written.push(told);
-    this.#stream.log.push(told);
+    this.#log.push(told);
   }
 
   /** @internal */
   writeError(error: unknown): void {
     const { telling, scope } = this.#options;
     if (!telling || isAbort(scope, error)) {
-      this.#stream.log.fail(error);
+      this.#log.fail(error);
       return;
     }
     const message = new ErrorMessage(tellError(error, telling));
-    this.#stream.log.push(new MessagePromise({ message, within: { scope } }));
+    this.#log.push(new MessagePromise({ message, within: { scope } }));
   }
 
   /** @internal */
@@ -152,7 +157,7 @@ export class SequenceWriter extends PieceSource<MessagePromise> implements Waite
     this.#lanes.delete(lane);
     if (this.#lanes.size > 0) return;
     const { beforeEnd, scope } = this.#options;
-    const { log } = this.#stream;
+    const log = this.#log;
     if (!beforeEnd) {
       log.end();
       return;
@@ -162,11 +167,11 @@ export class SequenceWriter extends PieceSource<MessagePromise> implements Waite
       .finally(() => log.end());
   }
 
-  #start(log: PieceLog<MessagePromise>): void {
-    log.onAbort = () => {
+  #start(): void {
+    this.#log.onAbort = () => {
       for (const lane of this.#lanes) lane.leave();
     };
-    log.beginIn(this.#options.scope);
+    this.#log.beginIn(this.#options.scope);
     this.#options.onStart?.();
     const early = this.#early ?? [];
     this.#early = undefined;

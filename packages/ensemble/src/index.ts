@@ -20,6 +20,7 @@ export {
   ErrorMessage,
   Message,
   type MessageClass,
+  type MessageKind,
   messageClass,
   type SchemaMessageClass,
   TextMessage,

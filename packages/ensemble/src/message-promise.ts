@@ -1,7 +1,7 @@
 import { ConfigError, errorMessage } from "millrace";
 import { MessageTokenAppender, type TokenInput, toToken } from "./appender.ts";
 import { type Fields, Frozen } from "./frozen.ts";
-import { ErrorMessage, Message, type MessageClass, TextMessage, TextToken, type Token } from "./message.ts";
+import { ErrorMessage, Message, type MessageKind, TextMessage, TextToken, type Token } from "./message.ts";
 import { follow, PieceStream } from "./piece-log.ts";
 import { type Pieces, streamFrom } from "./pump.ts";
 import { currentScope, type Scope, type Within } from "./scope.ts";
@@ -22,7 +22,7 @@ export interface StreamedMessage extends PromiseOptions {
   /** Fields that are known before the text; they win over those that come with it. */
   knownBeforehand?: Fields;
   /** What the message is to be. Default: `TextMessage`. */
-  messageClass?: MessageClass;
+  messageClass?: MessageKind;
 }
 
 /**
@@ -63,26 +63,26 @@ export class MessagePromise extends StreamedPromise<Token, Message> {
 }
 
 /** How a message comes to be. @internal */
-export interface MadeMessage extends PromiseOptions {
+export interface MadeMessage extends Omit<PromiseOptions, "maxPieces"> {
   stream: PieceStream<Token>;
   known: Frozen;
   make: () => Promise<Message>;
 }
 
 function madeOf(options: StreamedMessage): MadeMessage {
-  const { knownBeforehand = {}, messageClass = TextMessage, streamer, ...rest } = options;
+  const { knownBeforehand = {}, messageClass = TextMessage, streamer, startSoon, within } = options;
   checkStreamed(knownBeforehand, messageClass);
   const known = new Frozen(knownBeforehand);
   const fields = streamer instanceof MessageTokenAppender ? streamer.fields : {};
   const stream = tokensOf(streamer, fields, options);
   const make = async (): Promise<Message> => {
     const content = await joined(stream);
-    return new messageClass({ ...withoutText(fields), ...known.fields(), content });
+    return messageClass.of({ ...withoutText(fields), ...known.fields(), content });
   };
-  return { ...rest, stream, known, make };
+  return { stream, known, make, startSoon, within };
 }
 
-function checkStreamed(known: Fields, messageClass: MessageClass): void {
+function checkStreamed(known: Fields, messageClass: MessageKind): void {
   if (!messageClass.isText) {
     throw new ConfigError("messageClass", `expected a class of text messages, got ${messageClass.className}`);
   }

@@ -32,7 +32,8 @@ export interface SingleTextOptions extends PromiseOptions {
  */
 export class MessageSequencePromise extends StreamedPromise<MessagePromise, readonly Message[]> {
   constructor(messages: MessageInput | SequenceWriter | null | undefined, options: PromiseOptions = {}) {
-    super({ ...options, streamer: written(messages, options), resolver: allOf });
+    const { startSoon, within } = options;
+    super({ startSoon, within, streamer: written(messages, options), resolver: allOf });
   }
 
   /** The promise of one message with the text of all. It starts when it is first read, unless `startSoon` says otherwise. */
@@ -78,7 +79,7 @@ function joinMessages(sequence: MessageSequencePromise, options: SingleTextOptio
     const original = referenceOriginalMessages ? { original_messages: messages } : {};
     return new TextMessage({ ...fields, ...original, ...known.fields(), content });
   };
-  return new MessagePromise({ stream, known, make, startSoon, within, maxPieces });
+  return new MessagePromise({ stream, known, make, startSoon, within });
 }
 
 /** Writes the tokens of one message after the other, with a delimiter between them. */
@@ -86,7 +87,8 @@ class Joiner {
   readonly #log: PieceLog<Token>;
   readonly #delimiter: string;
   readonly #strips: boolean;
-  readonly #left: MessagePromise[] = [];
+  #left: MessagePromise[] = [];
+  #at = 0;
   #isFirst = true;
   #isAtStart = false;
   #isReading = false;
@@ -115,8 +117,10 @@ class Joiner {
 
   #readNext(): void {
     if (this.#isReading) return;
-    const message = this.#left.shift();
+    const message = this.#left[this.#at++];
     if (!message) {
+      this.#left = [];
+      this.#at = 0;
       if (this.#isOver) this.#log.end();
       return;
     }

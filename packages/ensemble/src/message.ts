@@ -41,6 +41,24 @@ export class Message extends Token {
   /** Whether such a message can be made of tokens. */
   static readonly isText: boolean = false;
 
+  /** A message of this class, for code that does not know which class it is. */
+  static of(fields: Fields): Message {
+    return new this(fields);
+  }
+
+  /** The message itself: like its promise, which knows less before it has come. */
+  get knownBeforehand(): Frozen {
+    return this;
+  }
+
+  /**
+   * Its only token is itself. TypeScript takes what `for await` gives of a sequence for messages, not for their promises:
+   * what can be done with the promise can so be done with the message.
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Token, undefined, undefined> {
+    yield this;
+  }
+
   /** The plain data that is hashed: a message in a field `x` is there as `x__hash_key`, a list of them as `x__hash_keys`. */
   override serialize(): Record<string, unknown> {
     return plainFields(this, byKeys);
@@ -101,10 +119,15 @@ export class ErrorMessage extends TextMessage {
   static override readonly className: string = "ErrorMessage";
 }
 
-/** A class of messages. */
-export interface MessageClass<Instance extends Message = Message> extends FrozenClass<Instance> {
+/** A class of messages, as far as it is needed to make one. */
+export interface MessageKind {
+  readonly className: string;
   readonly isText: boolean;
+  of(fields: Fields): Message;
 }
+
+/** A class of messages. */
+export interface MessageClass<Instance extends Message = Message> extends FrozenClass<Instance>, MessageKind {}
 
 /**
  * A class of messages whose fields a schema checks and types: zod's, or any other Standard Schema that is synchronous.
@@ -135,11 +158,8 @@ export function messageClass(className: string, schema: StandardSchema, base: Me
 }
 
 /** A class that {@link messageClass} has made. */
-export interface SchemaMessageClass<Input, Output, Base extends Message> {
+export interface SchemaMessageClass<Input, Output, Base extends Message> extends MessageKind {
   new (fields: Input & Fields): Base & Readonly<Output>;
-  readonly className: string;
-  readonly defaults: Fields;
-  readonly isText: boolean;
 }
 
 function withContent(content: string | Fields | null | undefined, fields: Fields): Fields {

@@ -138,7 +138,10 @@ describe("arguments", () => {
     const greeter = miniagent(Greeter);
     await new Ensemble().run(async () => {
       expect(greeter.alias).toBe("GREETER");
-      expect(await readAll(greeter.trigger(["Ada", "Bob"], { greeting: "Hello" }))).toEqual(["Hello, Ada!", "Hello, Bob!"]);
+      expect(await readAll(greeter.trigger(["Ada", "Bob"], { greeting: "Hello" }))).toEqual([
+        "Hello, Ada!",
+        "Hello, Bob!",
+      ]);
     });
   });
 });
@@ -206,7 +209,12 @@ describe("replies", () => {
       );
       const agent = miniagent(
         (ctx) => {
-          ctx.reply("first").replyOutOfOrder("second").reply(slow.trigger()).reply("after").replyOutOfOrder("overtakes");
+          ctx
+            .reply("first")
+            .replyOutOfOrder("second")
+            .reply(slow.trigger())
+            .reply("after")
+            .replyOutOfOrder("overtakes");
         },
         { alias: "AGENT" },
       );
@@ -326,7 +334,13 @@ describe("errors", () => {
     });
     await ensemble.run(async () => {
       const messages = await agent.trigger();
-      expect(messages.map(String)).toEqual(["Error: one", "so far\nRangeError: cut", "before", "TypeError: broken", "end"]);
+      expect(messages.map(String)).toEqual([
+        "Error: one",
+        "so far\nRangeError: cut",
+        "before",
+        "TypeError: broken",
+        "end",
+      ]);
       expect(messages.map((message) => message instanceof ErrorMessage)).toEqual([true, true, false, true, false]);
       expect(messages[1]?.get("role")).toBe("assistant");
       const tokens: string[] = [];
@@ -528,8 +542,10 @@ describe("an ensemble", () => {
   test("tells of outcomes, errors too, to outer ensembles as well", async () => {
     const inner: unknown[] = [];
     const outer: unknown[] = [];
+    const logger = { error: () => {} };
     await new Ensemble({ onPromiseResolved: (_, outcome) => void outer.push(outcome) }).run(async () => {
-      await new Ensemble({ onPromiseResolved: async (_, outcome) => void inner.push(outcome) }).run(async () => {
+      const onPromiseResolved = async (_: object, outcome: unknown) => void inner.push(outcome);
+      await new Ensemble({ logger, onPromiseResolved }).run(async () => {
         const message = new MessagePromise({ streamer: ["a", "b"] });
         await message;
         new MessagePromise({
@@ -570,7 +586,6 @@ describe("persistence", () => {
   });
 
   test("tries again what a handler has failed with, and only with that handler", async () => {
-    const { ensemble: _ } = quiet();
     const good: Message[] = [];
     const flaky: Message[] = [];
     let failures = 1;

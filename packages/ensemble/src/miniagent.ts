@@ -176,11 +176,9 @@ export class MiniAgent<Args extends object = Record<never, never>> extends Freez
         }),
     });
     const replies = new MessageSequencePromise(ctx.replies, { within: ctx, startSoon });
-    if (ensemble.isObserved) {
-      const recorded = Object.entries(given).filter(([name]) => !shared.has(name));
-      const facts = { ...Object.fromEntries(recorded), ...interactionMetadata, agent: this.alias };
-      ensemble.background(() => record(facts, messages, replies, ctx));
-    }
+    // Not in a closure of this function: it would share its variables with the agent, which would so keep its replies.
+    if (ensemble.isObserved)
+      recordSoon(recordOf(given, shared, interactionMetadata, this.alias), messages, replies, ctx);
     return { input, replies };
   }
 }
@@ -259,21 +257,25 @@ async function persist(replies: readonly MessagePromise[], ensemble: EnsembleCor
   );
 }
 
+function recordOf(given: Fields, shared: ReadonlySet<string>, metadata: Fields, agent: string): Fields {
+  const recorded = Object.entries(given).filter(([name]) => !shared.has(name));
+  return { ...Object.fromEntries(recorded), ...metadata, agent };
+}
+
 /** Makes the record of a call: messages like others, that nobody gets but the handlers of the ensemble. */
-async function record(
+function recordSoon(
   facts: Fields,
   messages: MessageSequencePromise,
   replies: MessageSequencePromise,
   within: Within,
-): Promise<void> {
-  const outcomes = await Promise.allSettled([messages, replies]);
-  const [sent, replied] = outcomes;
-  if (sent.status === "rejected") return;
-  const call = new AgentCallNode({ ...facts, messages: sent.value });
-  new MessagePromise({ message: call, within });
-  if (replied.status === "rejected") return;
-  new MessagePromise({
-    message: new AgentReplyNode({ agent: facts.agent, agent_call: call, replies: replied.value }),
-    within,
+): void {
+  within.scope.ensemble?.background(async () => {
+    const [sent, replied] = await Promise.allSettled([messages, replies]);
+    if (sent.status === "rejected") return;
+    const call = new AgentCallNode({ ...facts, messages: sent.value });
+    new MessagePromise({ message: call, within });
+    if (replied.status === "rejected") return;
+    const reply = new AgentReplyNode({ agent: facts.agent, agent_call: call, replies: replied.value });
+    new MessagePromise({ message: reply, within });
   });
 }

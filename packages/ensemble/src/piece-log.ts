@@ -118,14 +118,14 @@ export abstract class PieceSource<Piece> {
 export class PieceStream<Piece> extends PieceSource<Piece> {
   readonly log: PieceLog<Piece>;
   readonly first: Place<Piece>;
-  #begin: ((log: PieceLog<Piece>) => void) | undefined;
+  #begin: (() => void) | undefined;
 
   /** @param begin called once, when the stream is started */
   constructor(maxPieces?: number, begin?: (log: PieceLog<Piece>) => void) {
     super();
     this.first = new Place<Piece>(undefined);
     this.log = new PieceLog(this.first, maxPieces ?? Number.POSITIVE_INFINITY);
-    this.#begin = begin;
+    this.#begin = begin && (() => begin(this.log));
   }
 
   get isStarted(): boolean {
@@ -135,7 +135,7 @@ export class PieceStream<Piece> extends PieceSource<Piece> {
   start(): void {
     const begin = this.#begin;
     this.#begin = undefined;
-    begin?.(this.log);
+    begin?.();
   }
 
   override stream(): this {

@@ -1,5 +1,5 @@
 import { follow, type PieceLog, PieceSource, PieceStream } from "./piece-log.ts";
-import { runIn, type Scope, withWaiter } from "./scope.ts";
+import { report, runIn, type Scope, withWaiter } from "./scope.ts";
 
 /** Where pieces can come from. */
 export type Pieces<Piece> = PieceSource<Piece> | AsyncIterable<Piece> | Iterable<Piece>;
@@ -27,7 +27,12 @@ export function streamFrom<Source, Piece>({
       if (log.isEnded) return;
       const inside = withWaiter(scope);
       log.maker = inside.waiter;
-      runIn(inside, () => pump(open, log, convert));
+      runIn(inside, () =>
+        pump(open, log, convert, (error) => {
+          log.fail(error);
+          report(scope, error);
+        }),
+      );
     });
   });
 }
@@ -44,14 +49,15 @@ function pump<Source, Piece>(
   open: () => Pieces<Source>,
   log: PieceLog<Piece>,
   convert: (piece: Source) => Piece,
+  fail: (error: unknown) => void,
 ): void {
   try {
     const source = open();
-    if (source instanceof PieceSource) forward(source.stream(), log, convert);
-    else if (isAsyncIterable<Source>(source)) void drain(source[Symbol.asyncIterator](), log, convert);
+    if (source instanceof PieceSource) forward(source.stream(), log, convert, fail);
+    else if (isAsyncIterable<Source>(source)) void drain(source[Symbol.asyncIterator](), log, convert, fail);
     else copy(source, log, convert);
   } catch (error) {
-    log.fail(error);
+    fail(error);
     log.end();
   }
 }
@@ -69,6 +75,7 @@ function forward<Source, Piece>(
   stream: PieceStream<Source>,
   log: PieceLog<Piece>,
   convert: (piece: Source) => Piece,
+  fail: (error: unknown) => void,
 ): void {
   stream.start();
   log.onAbort = follow(stream, {
@@ -76,7 +83,7 @@ function forward<Source, Piece>(
       try {
         log.push(convert(piece));
       } catch (error) {
-        log.fail(error);
+        fail(error);
       }
     },
     onError: (error) => log.fail(error),
@@ -88,6 +95,7 @@ async function drain<Source, Piece>(
   iterator: AsyncIterator<Source>,
   log: PieceLog<Piece>,
   convert: (piece: Source) => Piece,
+  fail: (error: unknown) => void,
 ): Promise<void> {
   log.onAbort = () => leave(iterator);
   try {
@@ -97,7 +105,7 @@ async function drain<Source, Piece>(
       log.push(convert(result.value));
     }
   } catch (error) {
-    log.fail(error);
+    fail(error);
   }
   log.end();
 }

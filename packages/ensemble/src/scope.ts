@@ -173,6 +173,11 @@ export function finish(scope: Scope, activity: Activity): void {
   scope.ensemble?.finish();
 }
 
+/** Logs what a promise fails with: nobody may ever read it. Where errors become messages, these tell. */
+export function report(scope: Scope, error: unknown): void {
+  if (!scope.ensemble?.errorsAsMessages) scope.ensemble?.report(error, scope);
+}
+
 /** Throws why nothing more can be said here: the reason of the abort, or that it is closed. */
 export function throwClosed(scope: Scope, what: string): never {
   if (scope.domain?.signal.aborted) throw scope.domain.signal.reason;

@@ -3,7 +3,7 @@ import { FunctionNotProvidedError } from "./errors.ts";
 import { Outcome } from "./outcome.ts";
 import { PieceReader, PieceSource, type PieceStream } from "./piece-log.ts";
 import { filled, type Pieces, streamFrom } from "./pump.ts";
-import { currentScope, runIn, type Scope, type Within, withWaiter } from "./scope.ts";
+import { currentScope, report, runIn, type Scope, type Within, withWaiter } from "./scope.ts";
 
 /** Where pieces come from: an iterable, another promise, an appender; or a function that is given the promise. */
 export type Streamer<Piece, Whole> = Pieces<Piece> | ((promise: StreamedPromise<Piece, Whole>) => Pieces<Piece>);
@@ -101,6 +101,11 @@ export class StreamedPromise<Piece, Whole>
     return new PieceReader(this.#stream, currentScope().waiter);
   }
 
+  /** Shows in texts and logs that it is a promise still: await it. */
+  get [Symbol.toStringTag](): string {
+    return this.constructor.name;
+  }
+
   /** @internal */
   override stream(): PieceStream<Piece> {
     return this.#stream;
@@ -143,16 +148,21 @@ export class StreamedPromise<Piece, Whole>
     outcome.maker = inside.waiter;
     queueMicrotask(() => {
       if (outcome.isSettled) return;
-      void runIn(inside, () => resolveWith(resolver, outcome));
+      void runIn(inside, () => resolveWith(resolver, outcome, inside));
     });
   }
 }
 
-async function resolveWith<Whole>(resolver: () => Whole | PromiseLike<Whole>, outcome: Outcome<Whole>): Promise<void> {
+async function resolveWith<Whole>(
+  resolver: () => Whole | PromiseLike<Whole>,
+  outcome: Outcome<Whole>,
+  scope: Scope,
+): Promise<void> {
   try {
     outcome.resolve(await resolver());
   } catch (error) {
     outcome.reject(error);
+    report(scope, error);
   }
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { Ensemble, float, Frozen, Message, TextMessage } from "../src/index.ts";
+import { Ensemble, Frozen, float, Message, TextMessage } from "../src/index.ts";
 import { pythonJson } from "../src/python-json.ts";
 
 const vector = z.object({ name: z.string(), json: z.string(), sha256: z.string() });
