@@ -255,7 +255,7 @@ describe.each(clients)("HttpAgent %s", (version, Client) => {
     warnings = [];
   });
 
-  it("reads texts, arguments and results longer than one event may be", async () => {
+  it("reads texts, arguments and results longer than one event may be", { timeout: 60_000 }, async () => {
     const huge = "x".repeat(11 * 1024 * 1024);
     const input = { type: "object", properties: { huge: { type: "string" } } } as const;
     const dump = tool({ name: "dump", description: "Dumps", input, execute: () => "\u0001".repeat(11 * 1024 * 1024) });

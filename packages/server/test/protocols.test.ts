@@ -104,7 +104,10 @@ async function problemsOf(events: readonly AgentEvent[], error?: unknown): Promi
 
 const whose = { userId: "u1", chatId: "c1" };
 
-describe("streams that are cut", () => {
+/** Many streams, read by all clients: a busy machine takes its time. */
+const timeout = 60_000;
+
+describe("streams that are cut", { timeout }, () => {
   it("end in order wherever a run is stopped, left or fails", async () => {
     const weather = tool({ name: "weather", description: "Weather", execute: () => "clear" });
     const slow = tool({
@@ -183,7 +186,7 @@ describe("streams that are cut", () => {
   });
 });
 
-describe("any events at all", () => {
+describe("any events at all", { timeout }, () => {
   const text = fc.oneof(
     fc.string({ unit: "binary" }),
     fc.constantFrom("", "\r\n\r\n", "\u2028", "data: x\n\n", "\ud800", "[DONE]"),
