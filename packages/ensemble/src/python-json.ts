@@ -57,7 +57,7 @@ function pythonFloat(value: number): string {
 }
 
 /** By code points, as Python sorts: UTF-16 has the surrogates of U+10000 and above before U+E000. */
-export function compareCodePoints(a: string, b: string): number {
+function compareCodePoints(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let at = 0; at < length; at++) {
     const unitA = a.charCodeAt(at);

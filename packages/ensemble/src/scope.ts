@@ -93,13 +93,13 @@ export class OpenCalls {
 }
 
 /** A chain of agents' names, innermost first. */
-export interface Trace {
+interface Trace {
   readonly name: string;
   readonly caller: Trace | undefined;
 }
 
 /** Where code runs that no ensemble has started. */
-export const outside: Scope = {
+const outside: Scope = {
   ensemble: undefined,
   domain: undefined,
   waiter: undefined,
