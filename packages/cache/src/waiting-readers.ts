@@ -27,6 +27,7 @@ export class WaitingReaders {
    */
   wait(timeoutMs: number | undefined, signal: AbortSignal | undefined): Promise<string | undefined> {
     return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
       this.#readers.add(new WaitingReader(this.#readers, { resolve, reject }, timeoutMs, signal));
     });
   }

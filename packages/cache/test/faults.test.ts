@@ -221,6 +221,19 @@ describe.skipIf(!findRedis())("a cache whose Redis fails", () => {
     expect(await cache.get("beside")).toBe(1);
   });
 
+  it("waits for a Redis that may write", async () => {
+    const [cache, raw] = [open(), await openRaw()];
+    await cache.publish("box", 0);
+    await raw.sendCommand(["REPLICAOF", "127.0.0.1", "1"]);
+    const published = cache.publish("box", 1);
+    const lock = cache.lock("lock");
+    expect(await cache.peek("box")).toEqual([0]);
+    await raw.sendCommand(["REPLICAOF", "NO", "ONE"]);
+    await published;
+    await (await lock).release();
+    expect(await cache.peek("box")).toEqual([0, 1]);
+  });
+
   it("goes on where Redis has forgotten its scripts", async () => {
     const raw = await openRaw();
     const cache = open();
@@ -304,6 +317,8 @@ describe("options of a cache in Redis", () => {
     const refused: [RedisCacheOptions, string][] = [
       [{ url: "localhost:6379" }, "url"],
       [{ url: "" }, "url"],
+      [{ url: "redis://localhost/no-number" }, "client"],
+      [{ url: "redis://:50%off@localhost" }, "client"],
       [{ namespace: "" }, "namespace"],
       [{ maxWaitMs: 0 }, "maxWaitMs"],
       [{ commandTimeoutMs: Number.NaN }, "commandTimeoutMs"],

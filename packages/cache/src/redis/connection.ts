@@ -1,4 +1,4 @@
-import { errorMessage, maskSecrets } from "millrace";
+import { ConfigError, errorMessage, maskSecrets } from "millrace";
 import { createClient, ErrorReply, type RedisClientOptions } from "redis";
 import { CacheError } from "../cache-error.ts";
 
@@ -55,8 +55,14 @@ export class Connection {
   #isConnecting = false;
   #trouble: unknown = new Error("no connection yet");
 
+  /** @throws ConfigError for options that the client refuses */
   constructor(options: ConnectionOptions) {
     this.#options = options;
+    try {
+      makeClient(options).destroy();
+    } catch (error) {
+      throw new ConfigError("client", `the package redis does not take it, or the url: ${this.#describe(error)}`);
+    }
   }
 
   get isReady(): boolean {
@@ -87,7 +93,7 @@ export class Connection {
     } catch (error) {
       if (!(error instanceof ErrorReply)) this.#lose(client, error);
       else if (!awayReply.test(error.message)) throw this.#refused(error);
-      else await this.#notNow(error);
+      else await this.#notNow(client, error);
       throw new Away();
     } finally {
       clearTimeout(timer);
@@ -215,7 +221,9 @@ export class Connection {
     for (const { listeners } of this.#channels.values()) for (const { lost } of listeners) lost();
   }
 
-  async #notNow(error: ErrorReply): Promise<void> {
+  async #notNow(client: Client, error: ErrorReply): Promise<void> {
+    // Another one writes by now: it is found by connecting anew.
+    if (error.message.startsWith("READONLY")) this.#lose(client, error);
     this.#trouble = error;
     await this.#pause(firstPauseMs);
   }
@@ -257,11 +265,8 @@ export class Connection {
   #describe(error: unknown): string {
     const { url, client } = this.#options;
     const { password } = new URL(url);
-    const secrets = [password, decodeURIComponent(password), client.password].filter((secret) => secret);
-    return secrets.reduce<string>(
-      (text, secret) => text.replaceAll(String(secret), "…"),
-      maskSecrets(errorMessage(error)),
-    );
+    const secrets = [password, decoded(password), client.password ?? ""].filter((secret) => secret !== "");
+    return secrets.reduce((text, secret) => text.replaceAll(secret, "…"), maskSecrets(errorMessage(error)));
   }
 }
 
@@ -275,6 +280,15 @@ function makeClient({ url, client, commandTimeoutMs }: ConnectionOptions) {
     disableOfflineQueue: true,
     socket: { connectTimeout: commandTimeoutMs, ...client.socket, reconnectStrategy: false },
   });
+}
+
+/** A text that is not encoded as it should be is left as it is: the client says so. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function noAnswer({ commandTimeoutMs }: ConnectionOptions): Error {

@@ -111,8 +111,9 @@ export class RedisStorage implements Storage {
 
   async acquire(name: string, owner: string, ttlMs: number): Promise<number | undefined> {
     const args = [this.key("lock", name), this.key("tokens", ""), owner, toText(ttlMs)];
-    // A lock that is won after it was given up is left to its time.
-    const token = await this.changes.make(["acquire", ...args]);
+    // One that is won after it was given up is let go.
+    const onLate = (): void => void this.release(name, owner).catch(() => {});
+    const token = await this.changes.make(["acquire", ...args], { onLate });
     return typeof token === "number" ? token : undefined;
   }
 
