@@ -112,8 +112,10 @@ function itemsOf(model: FileModel, run: RunModel, end: number, depth: number): I
 }
 
 function turnItem(run: RunModel, turn: Turn, index: number, end: number, depth: number): Item {
-  const isOver = turn.answeredAt !== undefined || run.final !== undefined;
-  const answered = turn.answeredAt ?? (run.final ? run.lastAt : end);
+  // A log that was cut may tell of the tools without the message that asked for them.
+  const told = turn.answeredAt ?? turn.calls[0]?.startAt ?? turn.endAt;
+  const isOver = told !== undefined || run.final !== undefined;
+  const answered = told ?? (run.final ? run.lastAt : end);
   const first = Math.min(turn.firstAt ?? answered, answered);
   return {
     key: `${run.id} turn ${index}`,
