@@ -69,14 +69,24 @@ export function toInput(input: unknown): ChatMessage["input"] {
   throw new HttpError(400, "invalid-request", "input: expected a text, or text, image and file parts");
 }
 
-const partFields = ["type", "text", "url", "data", "mediaType", "fileId", "filename", "detail"];
+const partFields = ["type", "text", "url", "data", "mediaType", "filename", "detail"];
 
-/** A part with its own fields only: what is meant for a provider alone is not a client's to say. */
+/**
+ * A part with its own fields only: what is meant for a provider alone is not a client's to say. Nor is a file of the
+ * provider's, or a place such as `gs:` or `s3:`: both would be read with the server's own rights.
+ */
 function plainPart(part: ContentPart): ContentPart {
   const entries = Object.entries(part).filter(([name]) => partFields.includes(name));
   const plain: unknown = Object.fromEntries(entries);
   if (entries.some(([, value]) => typeof value !== "string") || !isContentPart(plain)) {
-    throw new HttpError(400, "invalid-request", "input: expected the fields of a part to be texts");
+    throw new HttpError(
+      400,
+      "invalid-request",
+      "input: expected parts with `text`, `url` or `data`, all of them texts",
+    );
+  }
+  if ("url" in plain && !/^(https?|data):/i.test(String(plain.url))) {
+    throw new HttpError(400, "invalid-request", "input: expected URLs of http:, https: or data:");
   }
   return plain;
 }
