@@ -469,6 +469,31 @@ describe("waiting in a ring", () => {
     });
   });
 
+  test("who waits long for what is being made is left alone", async () => {
+    await new Ensemble({ onPersistMessages: () => {} }).run(async () => {
+      const slow = miniagent(
+        async (ctx) => {
+          await sleep(200);
+          for await (const message of ctx.messages) ctx.reply(message);
+        },
+        { alias: "SLOW" },
+      );
+      const middle = miniagent(async (ctx) => void ctx.reply(await slow.trigger(ctx.messages)), { alias: "MIDDLE" });
+      const outer = miniagent(
+        async (ctx) => {
+          const call = middle.initiateCall();
+          const replies = call.replySequence({ finish: false })[Symbol.asyncIterator]();
+          const pending = replies.next();
+          await sleep(150);
+          call.send("late").finish();
+          ctx.reply(await (await pending).value);
+        },
+        { alias: "OUTER" },
+      );
+      expect(await readAll(outer.trigger())).toEqual(["late"]);
+    });
+  });
+
   test("who is at work in another branch, or waits for what will come, is left alone", async () => {
     const { ensemble } = quiet();
     let own: MessageSequencePromise | undefined;
@@ -524,6 +549,18 @@ describe("an ensemble", () => {
       });
       expect(Ensemble.current()).toBe(outer);
     });
+  });
+
+  test("ends with its block", async () => {
+    const seen: string[] = [];
+    {
+      await using ensemble = new Ensemble();
+      ensemble.background(async () => {
+        await sleep(5);
+        seen.push("done");
+      });
+    }
+    expect(seen).toEqual(["done"]);
   });
 
   test("runs background tasks, and logs what they fail with once", async () => {
