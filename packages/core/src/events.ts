@@ -13,6 +13,14 @@ export interface RunInfo {
   readonly parent?: { readonly runId: string; readonly callId: string };
 }
 
+/** What every event of every run has, an agent's or another's (such as a graph's): what a wire or a log needs. */
+export interface StreamEvent {
+  readonly type: string;
+  readonly seq: number;
+  readonly at: number;
+  readonly run: RunInfo;
+}
+
 interface Base {
   /** 0, 1, 2 … within the run, no gaps. */
   readonly seq: number;

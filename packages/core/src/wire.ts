@@ -17,7 +17,7 @@ import {
   ToolCallError,
   type ToolFailureKind,
 } from "./errors.ts";
-import type { AgentEvent, RunInfo } from "./events.ts";
+import type { AgentEvent, RunInfo, StreamEvent } from "./events.ts";
 import { GrowingText, LazyObjectDelta, LazyToolCallDelta } from "./lazy-events.ts";
 
 export { requestOf } from "./request-of.ts";
@@ -32,13 +32,13 @@ export class WireEncoder {
   readonly #told = new Set<string>();
 
   /** The event's line, without a line end: JSON holds none. Never throws. */
-  encode(event: AgentEvent): string {
+  encode(event: StreamEvent): string {
     const form = this.#form(event);
     // Most events are plain data, and a replacer makes writing them several times as slow.
-    return holdsAnything.has(event.type) ? jsonOf(form) : JSON.stringify(form);
+    return isPlain.has(event.type) ? JSON.stringify(form) : jsonOf(form);
   }
 
-  #form(event: AgentEvent): object {
+  #form(event: StreamEvent): object {
     const { run, ...rest } = event;
     // What is parsed when it is read is not part of an event's JSON.
     if (event.type === "tool-call-delta") Reflect.deleteProperty(rest, "args");
@@ -47,7 +47,7 @@ export class WireEncoder {
     this.#told.add(run.id);
     return {
       ...rest,
-      ...(event.type === "sub-agent" && { event: this.#form(event.event) }),
+      ...(isSubAgent(event) && { event: this.#form(event.event) }),
       ...(!isTold && { run }),
     };
   }
@@ -76,17 +76,19 @@ export function encodeFailure(error: unknown): string {
 /** What {@link encodeFailure} calls itself; no event has this type. */
 const failureType = "stream-failed";
 
-/** The events that hold errors, or values of the user's own. */
-const holdsAnything: ReadonlySet<AgentEvent["type"]> = new Set<AgentEvent["type"]>([
-  "tool-call-start",
-  "tool-progress",
-  "tool-result",
-  "tool-error",
-  "sub-agent",
-  "retry",
-  "model-switched",
-  "final",
+/** The frequent events that hold neither errors nor values of the user's own. */
+const isPlain: ReadonlySet<string> = new Set<AgentEvent["type"]>([
+  "turn-start",
+  "text-delta",
+  "reasoning-delta",
+  "refusal-delta",
+  "tool-call-delta",
+  "object-delta",
 ]);
+
+function isSubAgent(event: StreamEvent): event is StreamEvent & { readonly event: StreamEvent } {
+  return event.type === "sub-agent" && "event" in event && isRecord(event.event) && isRunInfo(event.event["run"]);
+}
 
 /** Takes errors before their own `toJSON`: those of other packages tell of requests and their headers. */
 function replaceForeign(this: unknown, key: string, value: unknown): unknown {

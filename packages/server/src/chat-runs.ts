@@ -133,7 +133,7 @@ export class ChatRuns {
     const { log } = this.#options;
     const run = await this.#find(query, userId);
     const live = log ? runHere(log, run.id) : this.#live.find({ runId: run.id });
-    if (!live || live.final) {
+    if (!live?.send || live.final) {
       throw new HttpError(409, "run-not-live", "the run has ended, or another process makes it");
     }
     live.send(input);

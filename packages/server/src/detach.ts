@@ -1,4 +1,4 @@
-import type { Run } from "millrace";
+import type { Input, Run, StreamEvent } from "millrace";
 import { encodeFailure, WireEncoder } from "millrace/wire";
 import { type EventLog, EventLogError } from "./event-log.ts";
 
@@ -17,13 +17,23 @@ export interface DetachedRun {
   readonly done: Promise<void>;
 }
 
+/** What can go on without a reader: a run of an agent, or of something else that streams as it does, such as a graph. */
+export interface DetachableRun extends Pick<Run, "id" | "info" | "stop"> {
+  /** The last event, once there is one. */
+  readonly final: StreamEvent | undefined;
+  next(): Promise<IteratorResult<StreamEvent, StreamEvent>>;
+  return(): Promise<unknown>;
+  /** Puts a message into the live run, where it takes any. */
+  send?(input: Input): void;
+}
+
 /**
  * Lets a run go on without a reader: its events go into the log, where {@link attach} reads them and {@link stopRun}
  * stops it.
  *
  * @throws {@link EventLogError} of kind `chat-busy` where the user's chat has a run that goes on; this run is not begun
  */
-export async function detach(run: Run, log: EventLog, options: DetachOptions = {}): Promise<DetachedRun> {
+export async function detach(run: DetachableRun, log: EventLog, options: DetachOptions = {}): Promise<DetachedRun> {
   if (!(await log.begin(run.info))) throw new EventLogError("chat-busy", run.id);
   return { runId: run.id, done: record(run, log, options) };
 }
@@ -41,16 +51,16 @@ export async function stopRun(log: EventLog, runId: string, reason = "stopped by
 }
 
 /** @internal The run, if this process makes it. */
-export function runHere(log: EventLog, runId: string): Run | undefined {
+export function runHere(log: EventLog, runId: string): DetachableRun | undefined {
   return runsHere.get(log)?.get(runId);
 }
 
 /** The runs that this process writes, so that stopping one need not wait for its next beat. */
-const runsHere = new WeakMap<EventLog, Map<string, Run>>();
+const runsHere = new WeakMap<EventLog, Map<string, DetachableRun>>();
 
-async function record(run: Run, log: EventLog, options: DetachOptions): Promise<void> {
+async function record(run: DetachableRun, log: EventLog, options: DetachOptions): Promise<void> {
   const { beatMs = 1000, onError = console.error } = options;
-  const here = runsHere.get(log) ?? new Map<string, Run>();
+  const here = runsHere.get(log) ?? new Map<string, DetachableRun>();
   runsHere.set(log, here.set(run.id, run));
   const endBeat = beat(run, log, beatMs, onError);
   let last: string;
@@ -71,7 +81,7 @@ async function record(run: Run, log: EventLog, options: DetachOptions): Promise<
 }
 
 /** Writes all events but the last, which it gives: it ends the run in the log. Throws what the log throws. */
-async function write(run: Run, writer: LineWriter): Promise<string> {
+async function write(run: DetachableRun, writer: LineWriter): Promise<string> {
   const encoder = new WireEncoder();
   for (;;) {
     const { done, value } = await run.next();
@@ -86,7 +96,7 @@ async function write(run: Run, writer: LineWriter): Promise<string> {
   }
 }
 
-function beat(run: Run, log: EventLog, beatMs: number, onError: (error: unknown) => void): () => void {
+function beat(run: DetachableRun, log: EventLog, beatMs: number, onError: (error: unknown) => void): () => void {
   let timer = setTimeout(ask, beatMs);
   let isOver = false;
   async function ask(): Promise<void> {

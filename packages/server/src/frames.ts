@@ -1,4 +1,4 @@
-import type { AgentEvent } from "millrace";
+import type { StreamEvent } from "millrace";
 import { encodeFailure, WireEncoder } from "millrace/wire";
 import type { EventLog } from "./event-log.ts";
 
@@ -17,9 +17,9 @@ export interface Frames {
 }
 
 /** The frames of a run, or of anything that gives its events. Leaving them leaves the run. */
-export function framesOf(events: AsyncIterable<AgentEvent>): Frames {
+export function framesOf(events: AsyncIterable<StreamEvent>): Frames {
   const encoder = new WireEncoder();
-  let iterator: AsyncIterator<AgentEvent> | undefined;
+  let iterator: AsyncIterator<StreamEvent> | undefined;
   let isOver = false;
   return {
     async next() {

@@ -7,7 +7,7 @@ export { type AttachOptions, attach } from "./attach.ts";
 export { createChatHandler } from "./chat-handler.ts";
 export type { ChatHandlerOptions } from "./chat-runs.ts";
 export { type ChatSocketHandler, createChatSocket, type ServeSocket } from "./chat-socket.ts";
-export { type DetachedRun, type DetachOptions, detach, stopRun } from "./detach.ts";
+export { type DetachableRun, type DetachedRun, type DetachOptions, detach, stopRun } from "./detach.ts";
 export { type EventLog, EventLogError, type LoggedRun, type RunQuery } from "./event-log.ts";
 export { memoryChatStore } from "./memory-chat-store.ts";
 export { type MemoryEventLogOptions, memoryEventLog } from "./memory-event-log.ts";

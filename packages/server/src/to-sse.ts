@@ -1,4 +1,4 @@
-import type { AgentEvent } from "millrace";
+import type { StreamEvent } from "millrace";
 import { type Frame, type Frames, framesOf } from "./frames.ts";
 
 /** Options of {@link toSSE}. */
@@ -22,7 +22,7 @@ export interface ResponseOptions extends SSEOptions {
  *
  * @param run a run, or anything that gives its events, such as `attach()`
  */
-export function toSSE(run: AsyncIterable<AgentEvent>, options: SSEOptions = {}): ReadableStream<Uint8Array> {
+export function toSSE(run: AsyncIterable<StreamEvent>, options: SSEOptions = {}): ReadableStream<Uint8Array> {
   return sseOf(framesOf(run), options);
 }
 
@@ -40,7 +40,7 @@ export function toSSE(run: AsyncIterable<AgentEvent>, options: SSEOptions = {}):
  *   toResponse(agent.respond("Hello!", { userId: "u1", chatId: "c1" }), { signal: request.signal });
  * ```
  */
-export function toResponse(run: AsyncIterable<AgentEvent>, options: ResponseOptions = {}): Response {
+export function toResponse(run: AsyncIterable<StreamEvent>, options: ResponseOptions = {}): Response {
   return responseOf(framesOf(run), options);
 }
 

@@ -1,4 +1,4 @@
-import type { AgentEvent, Run } from "millrace";
+import type { Run, StreamEvent } from "millrace";
 import { framesOf } from "./frames.ts";
 import { HttpError } from "./http-error.ts";
 import { parseObject, toInput } from "./read-message.ts";
@@ -24,7 +24,7 @@ export interface WebSocketOptions {
  * @returns when the connection has ended; never rejects
  */
 export async function toWebSocket(
-  run: Run | AsyncIterable<AgentEvent>,
+  run: Run | AsyncIterable<StreamEvent>,
   socket: WebSocketLike,
   options: WebSocketOptions = {},
 ): Promise<void> {
@@ -54,7 +54,7 @@ export async function toWebSocket(
 }
 
 /** Does what the peer asks; gives what is wrong with it. A run that has just ended is no fault of the peer. */
-function obey(run: Run | AsyncIterable<AgentEvent>, text: unknown): string | undefined {
+function obey(run: Run | AsyncIterable<StreamEvent>, text: unknown): string | undefined {
   try {
     const message = typeof text === "string" ? parseObject(text) : {};
     if (message["type"] === "stop") {
