@@ -1,4 +1,5 @@
 import type { Cache } from "@millrace/cache";
+import type { Message } from "millrace";
 import { after, Gate, newId, type RunControl } from "millrace/runs";
 import { NodeError } from "./errors.ts";
 import type { Module, ModuleContext } from "./module.ts";
@@ -29,6 +30,8 @@ export class ModuleCall implements ModuleContext {
   input: unknown;
   /** Whether a generator gave a value: counted when the module is done, so that a snapshot has both or none. */
   hasTakenValue = false;
+  /** What was said with an agent: kept when the module is done. */
+  history: readonly Message[] | undefined;
   /** Why it is cut, once it is. */
   error: NodeError | undefined;
   readonly #run: RunState;

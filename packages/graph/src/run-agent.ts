@@ -2,7 +2,6 @@ import type { Final } from "millrace";
 import { NodeError } from "./errors.ts";
 import type { AgentUse } from "./module.ts";
 import type { ModuleCall } from "./module-call.ts";
-import { moduleState } from "./node-state.ts";
 import type { RunState } from "./run-state.ts";
 
 /** An agent as a module: its events, whole, within the graph's; gives its last text or its object. */
@@ -33,7 +32,7 @@ export async function runAgent(
     events.return().catch(() => {});
   }
   const result = resultOf(final, node, module);
-  if (remembers) moduleState(run.node(node), module).history = final.history.messages;
+  if (remembers) call.history = final.history.messages;
   return result;
 }
 

@@ -70,6 +70,7 @@ async function perform(run: RunState, call: ModuleCall, module: Module): Promise
     const done = given instanceof Outcome ? { result, outcome: given } : { result };
     const state = moduleState(run.node(call.node), call.module);
     state.done = done;
+    if (call.history) state.history = call.history;
     if (call.hasTakenValue) state.position = (state.position ?? 0) + 1;
   };
   const { outputMailbox } = module;
@@ -78,7 +79,7 @@ async function perform(run: RunState, call: ModuleCall, module: Module): Promise
     const published = run.effects.run(async () => {
       call.check();
       await run.cache.publish(outputMailbox, result);
-      remember();
+      if (!call.error) remember();
     });
     await call.wait(published);
   }
