@@ -31,6 +31,8 @@ export type MessageInput =
 function freezeInput(input: unknown): unknown {
   if (typeof input !== "object" || input === null || isLeft(input)) return input;
   if (isIterable(input)) return Array.from(input, freezeInput);
+  // It may fail before its turn comes, and is heard of then.
+  if (input instanceof Promise) input.catch(() => {});
   return isPlainObject(input) && !isThenable(input) ? new Message(input) : input;
 }
 

@@ -307,6 +307,24 @@ describe("errors", () => {
     expect(logged).toHaveLength(3);
   });
 
+  test("of a promise that fails before its turn come at its turn", async () => {
+    const { ensemble } = quiet();
+    const slow = miniagent(
+      async (ctx) => {
+        await sleep(10);
+        ctx.reply("slow");
+      },
+      { alias: "SLOW" },
+    );
+    const agent = miniagent(
+      (ctx) => ctx.reply(slow.trigger()).reply([Promise.reject(new Error("early")), "lost"]).reply("after"),
+      { alias: "AGENT" },
+    );
+    await ensemble.run(async () => {
+      expect(await readAll(agent.trigger())).toEqual(["slow", new Error("early"), "after"]);
+    });
+  });
+
   test("of a task that is waited for come last too", async () => {
     const { ensemble } = quiet();
     const agent = miniagent(
