@@ -4,8 +4,8 @@ import { ConfigError } from "./errors.ts";
 import { readToEnd } from "./event-run.ts";
 import type { Final } from "./events.ts";
 import { checkMessages, toMessages } from "./history.ts";
-import { debugHooks, HookRunner } from "./hooks.ts";
 import { newId } from "./ids.ts";
+import { debugHooks } from "./log-hooks.ts";
 import type { Input } from "./messages.ts";
 import { Run } from "./run.ts";
 import { type Conversation, type RunOptions, RunState } from "./run-state.ts";
@@ -95,10 +95,9 @@ export class Agent {
       throw new ConfigError("input", "expected a prompt or a history to go on from, got neither");
     }
     const info = Object.freeze({ id: newId("run"), agentName: this.name, userId, chatId, ...(parent && { parent }) });
-    const state = new RunState(info, override(this.#run, options), conversation);
-    const observers = [debugHooks(state.options.debug), this.#options.hooks ?? [], hooks ?? []].flat();
-    if (observers.length > 0) state.hooks = new HookRunner(observers, state.bound);
-    return new Run(state, messages);
+    const all = override(this.#run, options);
+    const observers = [debugHooks(all.debug), this.#options.hooks ?? [], hooks ?? []].flat();
+    return new Run(new RunState(info, all, conversation, observers), messages);
   }
 }
 

@@ -1,6 +1,7 @@
 import { MillraceError } from "./errors.ts";
 import type { AgentEvent } from "./events.ts";
-import { after, type Bound, environment } from "./runtime.ts";
+import { logHookError } from "./log-hooks.ts";
+import { after, type Bound } from "./runtime.ts";
 
 type Pascal<S extends string> = S extends `${infer Head}-${infer Tail}`
   ? `${Capitalize<Head>}${Pascal<Tail>}`
@@ -120,29 +121,6 @@ export class HookRunner<Event extends { readonly type: string } = AgentEvent> {
   }
 }
 
-/** The observer that prints a run, if `debug` or the environment asks for it. What it does is loaded only then. */
-export function debugHooks(debug: boolean | ((line: string) => void) = isDebugged()): Hooks[] {
-  if (debug === false) return [];
-  const print = debug === true ? logLine : debug;
-  let printer: Promise<(event: AgentEvent) => void> | undefined;
-  return [
-    {
-      async onEvent(event) {
-        printer ??= import("./debug.ts").then(({ debugPrinter }) => debugPrinter(print));
-        (await printer)(event);
-      },
-    },
-  ];
-}
-
-function isDebugged(): boolean {
-  return !["", "0", "false"].includes(environment("MILLRACE_DEBUG") ?? "");
-}
-
-function logLine(line: string): void {
-  console.error(line);
-}
-
 const hookNames = new Map<string, string>();
 
 /** `tool-call-start` → `onToolCallStart`. */
@@ -161,8 +139,4 @@ function isHook(value: unknown): value is AnyHook {
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
-}
-
-function logHookError(error: unknown, event: { readonly type: string } | undefined): void {
-  console.error(`millrace: a hook failed${event ? ` on ${event.type}` : ""}:`, error);
 }

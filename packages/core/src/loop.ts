@@ -5,6 +5,7 @@ import type { AgentEvent, Final, ModelName, RunStart } from "./events.ts";
 import { executeCalls } from "./execute-calls.ts";
 import { withFinal } from "./final-of.ts";
 import { repairHistory } from "./history.ts";
+import { HookRunner } from "./hooks.ts";
 import { type Message, toolCallsOf } from "./messages.ts";
 import type { FinishReason, Model, ModelFinish } from "./model.ts";
 import { OpenRequest } from "./open-request.ts";
@@ -111,6 +112,7 @@ export async function* loop(run: RunState, input: readonly Message[]): AsyncGene
 async function* beginRun(run: RunState, input: readonly Message[]): AsyncGenerator<AgentEvent, void, undefined> {
   const { model, tools } = run.options;
   const names = tools.map(({ tool }) => tool.name);
+  if (run.observers.length > 0) run.hooks = new HookRunner(run.observers, run.bound);
   const fixed = typeof model !== "function" && { model: nameOf(model) };
   const start: RunStart = { type: "run-start", ...run.place(), input, ...fixed, tools: names };
   yield run.emit(start);

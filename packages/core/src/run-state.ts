@@ -4,7 +4,8 @@ import { ConfigError, errorJson } from "./errors.ts";
 import type { AgentEvent, Final, MessageAdded, ModelName, RunInfo, StopReason } from "./events.ts";
 import { deepFreeze } from "./freeze.ts";
 import { repairHistory, simplify } from "./history.ts";
-import { HookRunner } from "./hooks.ts";
+import type { HookRunner, Hooks } from "./hooks.ts";
+import { logHookError } from "./log-hooks.ts";
 import { type Message, textOf } from "./messages.ts";
 import type { RunBudget } from "./run-budget.ts";
 import { RunControl } from "./run-control.ts";
@@ -52,6 +53,8 @@ export class RunState {
   /** What goes around this run, and who gave it: its own options or the run above it. */
   wrapper: RunWrapper = {};
   wrappedBy: RunOptions["wrap"];
+  /** Who was given to observe the run, and what calls them once it has begun. */
+  readonly observers: readonly Hooks[];
   hooks: HookRunner | undefined;
   budget: RunBudget | undefined;
   /** The conversation: what was given and what was added. */
@@ -75,8 +78,9 @@ export class RunState {
   readonly #conversation: Conversation;
   #seq = 0;
 
-  constructor(info: RunInfo, options: RunOptions, conversation: Conversation) {
+  constructor(info: RunInfo, options: RunOptions, conversation: Conversation, observers: readonly Hooks[]) {
     this.#conversation = conversation;
+    this.observers = observers;
     this.info = info;
     this.options = options;
     const controller = new AbortController();
@@ -128,7 +132,8 @@ export class RunState {
 
   /** Reports what went wrong in something that must not break the run. */
   report(error: unknown): void {
-    (this.hooks ?? new HookRunner([], this.bound)).report(error);
+    if (this.hooks) this.hooks.report(error);
+    else logHookError(error, undefined);
   }
 
   /** Whether this run has executed tools. */
