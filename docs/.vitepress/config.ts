@@ -75,7 +75,13 @@ export default defineConfig({
         },
         {
           text: "Background",
-          items: pages("design", "coming-from-agentools", "coming-from-asyncagentic", "coming-from-asimov"),
+          items: pages(
+            "design",
+            "coming-from-agentools",
+            "coming-from-asyncagentic",
+            "coming-from-miniagents",
+            "coming-from-asimov",
+          ),
         },
       ],
     },
