@@ -102,7 +102,12 @@ export class ModuleCall implements ModuleContext {
     return this.#controller.signal;
   }
 
-  async progress(progress: unknown): Promise<void> {
+  /** A function of its own: modules take it out of their context. */
+  get progress(): (progress: unknown) => Promise<void> {
+    return (progress) => this.#report(progress);
+  }
+
+  async #report(progress: unknown): Promise<void> {
     if (this.#isOver || this.#waiting >= maxWaiting) return;
     const { callId, node, module } = this;
     this.#waiting++;

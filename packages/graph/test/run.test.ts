@@ -1,7 +1,7 @@
 import { Agent } from "millrace";
 import { echoModel } from "millrace/testing";
 import { expect, test } from "vitest";
-import { GraphAgent, type GraphEvent, type GraphRun, NonRetryableError, node, outcome, Task } from "./index.ts";
+import { GraphAgent, type GraphEvent, type GraphRun, NonRetryableError, node, outcome, Task } from "../src/index.ts";
 
 const call = { userId: "u1", chatId: "c1" };
 const newTask = (params: Record<string, unknown> = {}): Task =>
