@@ -30,6 +30,7 @@ export async function graphLoop(run: RunState, origin: Origin): Promise<GraphFin
         run.history.push(step);
         run.pending = new Set(step);
         if (isSavedBefore(run, step)) await save(run);
+        run.control.check();
       }
       await run.emit({ type: "step-start", iteration: run.iterations, nodes: [...run.pending] });
       await runStep(run, [...run.pending]);

@@ -1,4 +1,4 @@
-import { errorMessage, MillraceError } from "millrace";
+import { errorMessage, MillraceError, maskSecrets } from "millrace";
 import type { RunControl } from "millrace/runs";
 import { NodeError, NonRetryableError } from "./errors.ts";
 import { type Module, Outcome } from "./module.ts";
@@ -140,7 +140,7 @@ export function generatorKey({ node, module }: { readonly node: string; readonly
 
 function asNodeError(thrown: unknown, { node, module }: Place): NodeError {
   if (thrown instanceof NodeError) return thrown;
-  const message = `module ${module} of node ${node} failed: ${errorMessage(thrown)}`;
+  const message = `module ${module} of node ${node} failed: ${maskSecrets(errorMessage(thrown))}`;
   const retryable = !(thrown instanceof NonRetryableError || (thrown instanceof MillraceError && isFinal(thrown)));
   return new NodeError(message, { kind: "failed", node, module, retryable }, { cause: thrown });
 }

@@ -1,4 +1,4 @@
-import { errorMessage } from "millrace";
+import { errorMessage, maskSecrets } from "millrace";
 import { RunControl, sleep } from "millrace/runs";
 import { isTrue } from "./condition.ts";
 import { NodeError } from "./errors.ts";
@@ -172,5 +172,6 @@ function delayOf(node: GraphNode, attempt: number): number {
 
 function asNodeError(thrown: unknown, node: string): NodeError {
   if (thrown instanceof NodeError) return thrown;
-  return new NodeError(`node ${node} failed: ${errorMessage(thrown)}`, { kind: "failed", node }, { cause: thrown });
+  const message = `node ${node} failed: ${maskSecrets(errorMessage(thrown))}`;
+  return new NodeError(message, { kind: "failed", node }, { cause: thrown });
 }
