@@ -50,6 +50,7 @@ export default defineConfig({
             "guide/chats-and-history",
             "guide/context",
             "guide/sub-agents",
+            "guide/graph",
             "guide/ensemble",
             "guide/hooks",
             "guide/tracing",

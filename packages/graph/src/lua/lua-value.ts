@@ -29,7 +29,6 @@ export class LuaValues {
   of(value: unknown): LuaValue {
     switch (typeof value) {
       case "boolean":
-        return value;
       case "number":
         return value;
       case "bigint":
@@ -46,41 +45,30 @@ export class LuaValues {
   }
 
   #table(value: object): LuaTable {
-    if (Array.isArray(value) || value instanceof Set || isTypedArray(value)) return this.#list(value);
-    const entries = new Map<LuaKey, LuaValue>();
-    const given = value instanceof Map ? value : Object.entries(value);
-    const table = this.#remember(value, entries, () => borderOf(entries));
-    for (const [name, entry] of given) {
+    const table = this.#begin(value);
+    const { entries } = table;
+    if (Array.isArray(value) || value instanceof Set || isTypedArray(value)) {
+      for (const entry of value) this.#put(entries, ++table.length, entry);
+      return table;
+    }
+    for (const [name, entry] of value instanceof Map ? value : Object.entries(value)) {
       const key = this.#key(name);
-      const field = this.of(entry);
-      if (key !== undefined && field !== undefined) entries.set(key, field);
+      if (key !== undefined) this.#put(entries, key, entry);
     }
-    return table;
-  }
-
-  #list(value: Iterable<unknown> & object): LuaTable {
-    const entries = new Map<LuaKey, LuaValue>();
-    let length = 0;
-    const table = this.#remember(value, entries, () => length);
-    for (const entry of value) {
-      const item = this.of(entry);
-      length++;
-      if (item !== undefined) entries.set(length, item);
-    }
+    while (entries.has(table.length + 1)) table.length++;
     return table;
   }
 
   /** Known before it is filled: it may hold itself. */
-  #remember(value: object, entries: Map<LuaKey, LuaValue>, lengthOf: () => number): LuaTable {
-    const table: LuaTable = {
-      kind: "table",
-      entries,
-      get length() {
-        return lengthOf();
-      },
-    };
+  #begin(value: object): LuaTable & { length: number } {
+    const table: LuaTable & { length: number } = { kind: "table", entries: new Map(), length: 0 };
     this.#known.set(value, table);
     return table;
+  }
+
+  #put(entries: Map<LuaKey, LuaValue>, key: LuaKey, entry: unknown): void {
+    const value = this.of(entry);
+    if (value !== undefined) entries.set(key, value);
   }
 
   #key(name: unknown): LuaKey | undefined {
@@ -101,12 +89,6 @@ export function ofInteger(value: bigint): number | bigint {
   const number = Number(value);
   if (Number.isSafeInteger(number)) return number;
   return BigInt.asIntN(64, value) === value ? value : number;
-}
-
-function borderOf(entries: ReadonlyMap<LuaKey, LuaValue>): number {
-  let border = 0;
-  while (entries.has(border + 1)) border++;
-  return border;
 }
 
 function isTypedArray(value: object): value is Uint8Array {
