@@ -1,5 +1,6 @@
 import { ConfigError, errorMessage } from "millrace";
 import { NoEnsembleError } from "./errors.ts";
+import type { LlmLogger } from "./llm-agent.ts";
 import { Message } from "./message.ts";
 import { isAbort } from "./message-promise.ts";
 import { Persister, type PersistHandler } from "./persister.ts";
@@ -43,6 +44,12 @@ export interface EnsembleOptions {
   awaitReplyPersistence?: boolean;
   /** Called in the background with each promise that has its outcome. */
   onPromiseResolved?: ResolvedHandler | readonly ResolvedHandler[];
+  /** Whose runs those of the `llmAgent`s are. Default: the `userId` of the ensemble around this one. */
+  userId?: string;
+  /** Which conversation they belong to. Default: the `chatId` of the ensemble around this one. */
+  chatId?: string;
+  /** Is sent a copy of what each `llmAgent` is asked and answers, such as `markdownLlmLogger()`. Default: none. */
+  llmLogger?: LlmLogger;
   /** Is told of each error in the background once. Default: `console`. */
   logger?: Logger;
   /** Cancels everything: whatever has not ended ends with the signal's reason. */
@@ -75,6 +82,7 @@ export class Ensemble implements EnsembleCore, Within, AsyncDisposable {
   readonly errorsAsMessages: boolean;
   readonly errorStacksInMessages: boolean;
   readonly awaitReplyPersistence: boolean;
+  readonly llmLogger: LlmLogger | undefined;
   /** @internal */
   readonly scope: Scope;
   readonly #parent: EnsembleCore | undefined;
@@ -102,6 +110,7 @@ export class Ensemble implements EnsembleCore, Within, AsyncDisposable {
     this.#persisters = handlers(options.onPersistMessages, "onPersistMessages").map((each) => new Persister(each));
     const outer = currentScope(options.within);
     this.#parent = outer.ensemble;
+    this.llmLogger = options.llmLogger ?? outer.ensemble?.llmLogger;
     const signals = [this.#controller.signal, options.signal, outer.domain?.signal].filter(
       (each) => each !== undefined,
     );
@@ -111,6 +120,7 @@ export class Ensemble implements EnsembleCore, Within, AsyncDisposable {
       waiter: undefined,
       calls: undefined,
       trace: outer.trace,
+      owner: { userId: options.userId ?? outer.owner.userId, chatId: options.chatId ?? outer.owner.chatId },
     };
   }
 

@@ -64,6 +64,20 @@ export class CyclicWaitError extends EnsembleError {
   }
 }
 
+/**
+ * Somebody ends the dialog: throw it in an agent, and the loop around it ends. No failure: it is not logged, and never
+ * made a message.
+ */
+export class DialogEnd extends EnsembleError {
+  static {
+    DialogEnd.prototype.name = "DialogEnd";
+  }
+
+  constructor(message = "The dialog was ended") {
+    super(message);
+  }
+}
+
 /** An agent was called where no ensemble is known. */
 export class NoEnsembleError extends EnsembleError {
   static {

@@ -4,7 +4,12 @@
  * @module
  */
 export { AgentCall } from "./agent-call.ts";
+export { AWAIT, agentChain, type ChainStep, CLEAR } from "./agent-chain.ts";
+export { type AgentLoopOptions, agentLoop } from "./agent-loop.ts";
 export { type AppenderOptions, MessageTokenAppender, StreamAppender, type TokenInput } from "./appender.ts";
+export { type AsToolOptions, asTool, type ToolAgent } from "./as-tool.ts";
+export { AssistantMessage, SystemMessage, UserMessage } from "./chat-messages.ts";
+export { type DialogLoopOptions, dialogLoop } from "./dialog-loop.ts";
 export {
   Ensemble,
   type EnsembleOptions,
@@ -12,10 +17,13 @@ export {
   type ResolvedHandler,
 } from "./ensemble.ts";
 export * from "./errors.ts";
+export { EventToken } from "./event-token.ts";
 export type { MessageInput } from "./flatten.ts";
 export { type Fields, Freezable, Frozen, type FrozenClass, type FrozenValue } from "./frozen.ts";
+export { type HistoryArgs, type InMemoryHistoryOptions, inMemoryHistory } from "./in-memory-history.ts";
 export { type AgentIdentity, InteractionContext } from "./interaction-context.ts";
 export { AgentCallNode, AgentReplyNode } from "./interaction-nodes.ts";
+export { type LlmAgentOptions, type LlmArgs, type LlmLogArgs, type LlmLogger, llmAgent } from "./llm-agent.ts";
 export {
   ErrorMessage,
   Message,
@@ -27,6 +35,7 @@ export {
   TextToken,
   Token,
 } from "./message.ts";
+export { type MessageOfOptions, messageOf } from "./message-of.ts";
 export {
   MessagePromise,
   type ReadyMessage,
@@ -46,8 +55,10 @@ export {
 } from "./miniagent.ts";
 export type { PersistHandler } from "./persister.ts";
 export type { PieceSource } from "./piece-log.ts";
+export { type PromptAgentOptions, promptAgent } from "./prompt-agent.ts";
 export type { Pieces } from "./pump.ts";
 export { Float, float } from "./python-json.ts";
+export { type RunOfOptions, runOf } from "./run-of.ts";
 export type { Within } from "./scope.ts";
 export {
   type PromiseOptions,
@@ -55,3 +66,4 @@ export {
   type StreamedPromiseOptions,
   type Streamer,
 } from "./streamed-promise.ts";
+export { type UserAgentOptions, userAgent } from "./user-agent.ts";

@@ -1,5 +1,6 @@
 import { ConfigError, errorMessage } from "millrace";
 import { MessageTokenAppender, type TokenInput, toToken } from "./appender.ts";
+import { DialogEnd } from "./errors.ts";
 import { type Fields, Frozen } from "./frozen.ts";
 import { ErrorMessage, Message, type MessageKind, TextMessage, TextToken, type Token } from "./message.ts";
 import { follow, PieceStream } from "./piece-log.ts";
@@ -168,7 +169,7 @@ export function tellingErrors(promise: MessagePromise, telling: ErrorTelling, wi
   return new MessagePromise({ stream, known: promise.knownBeforehand, make, within });
 }
 
-/** Whether an error is the reason why everything here was cut. @internal */
+/** Whether an error is no failure: the reason why everything here was cut, or the end of a dialog. @internal */
 export function isAbort(scope: Scope, error: unknown): boolean {
-  return scope.domain?.signal.aborted === true && scope.domain.signal.reason === error;
+  return error instanceof DialogEnd || (scope.domain?.signal.aborted === true && scope.domain.signal.reason === error);
 }

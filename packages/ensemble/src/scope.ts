@@ -1,4 +1,5 @@
 import { AppenderClosedError, NoEnsembleError } from "./errors.ts";
+import type { LlmLogger } from "./llm-agent.ts";
 import type { Message } from "./message.ts";
 import { pendingWaits, type Waiter } from "./wait-graph.ts";
 
@@ -15,6 +16,7 @@ export interface EnsembleCore {
   readonly errorsAsMessages: boolean;
   readonly errorStacksInMessages: boolean;
   readonly awaitReplyPersistence: boolean;
+  readonly llmLogger: LlmLogger | undefined;
   /** Undefined: no limit. */
   readonly maxPieces: number | undefined;
   /** Whether anybody is told of outcomes. */
@@ -67,6 +69,14 @@ export interface Scope {
   readonly calls: OpenCalls | undefined;
   /** Of the agents' calls that led here, innermost first. */
   readonly trace: Trace | undefined;
+  /** For whom all of this is done. */
+  readonly owner: Owner;
+}
+
+/** For whom something is done: the runs of agents need to know. */
+export interface Owner {
+  readonly userId?: string | undefined;
+  readonly chatId?: string | undefined;
 }
 
 /** A call that more can be sent to. */
@@ -105,6 +115,7 @@ const outside: Scope = {
   waiter: undefined,
   calls: undefined,
   trace: undefined,
+  owner: {},
 };
 
 /** The names of the agents, innermost first. */
