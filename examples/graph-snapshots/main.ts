@@ -42,7 +42,7 @@ console.log("the second process");
 const second = await nightlyReport().resumeLatest(task.id, owner);
 for await (const event of second) {
   if (event.type === "graph-start") console.log(`  goes on from snapshot ${event.resumedFrom}`);
-  if (event.type === "final") console.log(`  ${event.status}:`, { ...event.results });
+  if (event.type === "final") console.log(`  ${event.status}:`, event.results);
 }
 console.log("values of before are there:", await second.cache.get("collect-at"));
 

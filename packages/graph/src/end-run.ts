@@ -30,7 +30,7 @@ export async function endRun(run: RunState, reached: GraphStopReason): Promise<G
     stopReason: run.failure ? "error" : ending.stopReason,
     status: run.task.status,
     task: run.taskState,
-    results: run.results,
+    results: { ...run.results },
     nodes: reportsOf(run),
     failedChains,
     steps: run.history,
@@ -99,18 +99,17 @@ function chainsOf(run: RunState): string[][] {
 }
 
 function reportsOf(run: RunState): Record<string, NodeReport> {
-  const reports: Record<string, NodeReport> = Object.create(null);
-  for (const name of run.plan.nodes.keys()) {
-    const state = run.nodes.get(name);
-    const { status = "waiting", visits = 0, error } = state ?? {};
-    reports[name] = {
-      status,
-      visits,
-      ...(name in run.results && { result: run.results[name] }),
-      ...(status === "failed" && error && { error }),
-    };
-  }
-  return reports;
+  return Object.fromEntries([...run.plan.nodes.keys()].map((name) => [name, reportOf(run, name)]));
+}
+
+function reportOf(run: RunState, name: string): NodeReport {
+  const { status = "waiting", visits = 0, error } = run.nodes.get(name) ?? {};
+  return {
+    status,
+    visits,
+    ...(name in run.results && { result: run.results[name] }),
+    ...(status === "failed" && error && { error }),
+  };
 }
 
 async function closeGenerators(run: RunState): Promise<void> {

@@ -115,13 +115,10 @@ async function ask<T>(run: RunState, call: ModuleCall, work: () => T | PromiseLi
   return value;
 }
 
-/** What the node's dependencies gave. */
+/** What the node's dependencies gave; nothing of those that were skipped. */
 function inputOf(run: RunState, node: string): Record<string, unknown> {
-  const input: Record<string, unknown> = Object.create(null);
-  for (const name of run.plan.dependencies.get(node) ?? []) {
-    if (name in run.results) input[name] = run.results[name];
-  }
-  return input;
+  const given = (run.plan.dependencies.get(node) ?? []).filter((name) => name in run.results);
+  return Object.fromEntries(given.map((name) => [name, run.results[name]]));
 }
 
 /** A generator that has failed is at its end; the next try begins a new one. */

@@ -58,13 +58,8 @@ async function succeed(run: RunState, node: GraphNode, result: unknown, duration
     added = takeOutcomes(run, name);
   } catch (error) {
     const message = `node ${name} cannot add its nodes: ${errorMessage(error)}`;
-    await failNode(
-      run,
-      name,
-      new NodeError(message, { kind: "invalid-nodes", node: name }, { cause: error }),
-      durationMs,
-    );
-    return;
+    const failure = new NodeError(message, { kind: "invalid-nodes", node: name }, { cause: error });
+    return failNode(run, name, failure, durationMs);
   }
   state.status = "complete";
   state.error = undefined;
@@ -85,11 +80,13 @@ async function failNode(run: RunState, name: string, error: Error, durationMs: n
     // Not ended: a snapshot of it goes on here.
     state.status = "stopped";
   } else {
-    state.status = "failed";
-    state.error = error;
-    forgetDone(state);
-    run.pending?.delete(name);
-    await tellFailure(run, { node: name, error: error.message });
+    await run.effects.run(async () => {
+      await tellFailure(run, { node: name, error: error.message });
+      state.status = "failed";
+      state.error = error;
+      forgetDone(state);
+      run.pending?.delete(name);
+    });
   }
   const chain = [...run.plan.chain(name)];
   await run.emit({ type: "node-failed", node: name, error, chain, durationMs });
