@@ -1,3 +1,4 @@
+import { asError } from "./as-error.ts";
 import type { GraphStopReason } from "./events.ts";
 import type { RunState } from "./run-state.ts";
 import { stateOf } from "./snapshot.ts";
@@ -66,7 +67,7 @@ export async function save(run: RunState, over?: GraphStopReason): Promise<void>
   try {
     number = await run.snapshots.write(run, over);
   } catch (error) {
-    run.fail(error instanceof Error ? error : new Error(String(error), { cause: error }));
+    run.fail(asError(error));
     return;
   }
   if (number !== undefined) await run.emit({ type: "snapshot", number });
