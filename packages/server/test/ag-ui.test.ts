@@ -286,6 +286,20 @@ describe("an endpoint for AG-UI", () => {
     for (const event of text.split("\n\n").slice(0, -1)) expect(event).toMatch(/^data: \{[^\n\r]*\}$/);
   });
 
+  it("answers whatever a client puts into the messages that it does not read", async () => {
+    const agent = new Agent({ name: "a", model: scriptedModel(["Hi."]) });
+    await using server = await serve(createChatHandler(agent, options()));
+    const calls = [{ id: { toString: 1 } }, { id: 5 }, null, "call"];
+    const messages = [
+      { id: "a1", role: "assistant", toolCalls: calls },
+      { id: "u1", role: "user", content: "Go" },
+    ];
+    const headers = { "content-type": "application/json", "x-user": "ada" };
+    const body = JSON.stringify({ threadId: "c1", runId: "r1", messages });
+    const response = await fetch(server.url, { method: "POST", headers, body });
+    expect(await response.text()).toContain("RUN_FINISHED");
+  });
+
   it("names what a retry makes void where the client's messages are not known", async () => {
     const events: AGUIEvent[] = [];
     for await (const event of toAGUI(everything().respond("Go", { userId: "u", chatId: "c" }))) events.push(event);

@@ -3,12 +3,13 @@ import { HttpAgent as OldHttpAgent } from "ag-ui-client-0";
 import * as ai7 from "ai";
 import * as ai5 from "ai5";
 import fc from "fast-check";
-import { Agent, type AgentEvent, ModelError, type RunInfo, tool } from "millrace";
+import { Agent, type AgentEvent, type Json, ModelError, type RunInfo, tool } from "millrace";
 import { checkHistory, cutEverywhere, scriptedModel } from "millrace/testing";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { fromAGUI, toAGUIResponse } from "../src/ag-ui.ts";
+import { fromAGUI, toAGUI, toAGUIResponse } from "../src/ag-ui.ts";
 import { fromUIMessages, toUIMessageResponse } from "../src/ai-sdk.ts";
 import { everything } from "./protocol-runs.ts";
+import { all } from "./serve.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -183,6 +184,18 @@ describe("streams that are cut", { timeout }, () => {
     void reader?.read();
     await reader?.cancel();
     await left;
+  });
+
+  it("leave the run when one of its events cannot be told", async () => {
+    let deep: Json = [];
+    for (let depth = 0; depth < 100_000; depth++) deep = [deep];
+    const lost = new ModelError("lost", { kind: "network", provider: "p" });
+    const model = scriptedModel([{ text: "Once", error: lost }, "Twice, and much more."], { delayMs: 1 });
+    const run = new Agent({ name: "a", model, retry: { initialDelayMs: 1 } }).respond("Go", whose);
+    // The retry takes back what it makes void: it tells all messages again, and these nest too deep for JSON.
+    const events = await all(toAGUI(run, { messages: [{ id: "u1", role: "user", content: "Go", deep }] }));
+    expect(events.at(-1)).toMatchObject({ type: "RUN_ERROR" });
+    expect(run.final).toMatchObject({ stopReason: "stopped" });
   });
 });
 

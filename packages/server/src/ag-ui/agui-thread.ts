@@ -1,4 +1,6 @@
 import type { JsonObject } from "millrace";
+import { isObject } from "millrace/provider";
+import { textFrom } from "../protocol/from-client.ts";
 import type { AGUIEvent, AGUIMessage } from "./agui-event.ts";
 
 /** Which run of which thread a client has asked for: the fields of its `RunAgentInput` that an answer needs. */
@@ -29,7 +31,9 @@ export class AGUIThread {
     this.isNew = /^[1-9]/.test(options.protocolVersion ?? "");
     this.#added = options.messages && new Map();
     for (const { toolCalls } of options.messages ?? []) {
-      for (const call of Array.isArray(toolCalls) ? toolCalls : []) this.#callIds.add(String(Object(call).id));
+      for (const call of Array.isArray(toolCalls) ? toolCalls : []) {
+        if (isObject(call)) this.#callIds.add(textFrom(call["id"]));
+      }
     }
   }
 

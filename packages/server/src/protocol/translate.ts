@@ -31,6 +31,8 @@ export function translate<Out>(
     } catch (error) {
       if (isOver) return [];
       isOver = true;
+      // Where it was an event that could not be told, the run would go on without a reader.
+      await iterator.return?.().catch(() => {});
       return encoder.fail(error);
     }
   };
