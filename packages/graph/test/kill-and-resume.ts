@@ -66,7 +66,7 @@ async function resume(
   const missing = pathsOf(graph).filter((path) => !done.has(path) && !ran.includes(path));
   if (missing.length > 0) problems.push(`never run: ${missing.join(", ")}`);
   const outcome = await outcomeOf(run.cache, run.final);
-  if (outcome !== expected) problems.push(`expected ${expected}, got ${outcome}`);
+  if (outcome !== expected) problems.push(differenceOf(expected, outcome));
   return { seed, problems, done: done.size };
 }
 
@@ -105,6 +105,13 @@ async function outcomeOf(cache: Cache, final: GraphFinal | undefined): Promise<s
     values,
     mailboxes,
   });
+}
+
+/** Where two long texts part. */
+function differenceOf(expected: string, got: string): string {
+  const at = [...expected].findIndex((character, index) => character !== got[index]);
+  const around = (text: string): string => text.slice(Math.max(0, at - 80), at + 80);
+  return `expected …${around(expected)}…, got …${around(got)}…`;
 }
 
 function byText(a: string, b: string): number {
