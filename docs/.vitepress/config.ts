@@ -40,7 +40,7 @@ export default defineConfig({
       "/api/": referenceSidebar(),
       "/": [
         {
-          text: "Guide",
+          text: "Agents",
           items: pages(
             "guide/getting-started",
             "guide/agents-and-runs",
@@ -48,27 +48,33 @@ export default defineConfig({
             "guide/tools",
             "guide/structured-output",
             "guide/chats-and-history",
-            "guide/context",
             "guide/sub-agents",
-            "guide/graph",
-            "guide/ensemble",
             "guide/hooks",
-            "guide/tracing",
+          ),
+        },
+        {
+          text: "In production",
+          items: pages(
             "guide/stopping-and-cuts",
-            "guide/reliability",
+            "guide/context",
             "guide/budgets",
+            "guide/reliability",
             "guide/errors",
-            "guide/server",
-            "guide/protocols",
-            "guide/client",
-            "guide/react",
-            "guide/web-chat",
-            "guide/cache",
-            "guide/testing",
-            "guide/inspector",
-            "guide/terminal-chat",
+            "guide/tracing",
             "guide/performance",
           ),
+        },
+        {
+          text: "On the wire",
+          items: pages("guide/server", "guide/client", "guide/react", "guide/web-chat", "guide/protocols"),
+        },
+        {
+          text: "Many agents",
+          items: pages("guide/graph", "guide/ensemble", "guide/cache"),
+        },
+        {
+          text: "Tools for developers",
+          items: pages("guide/testing", "guide/inspector", "guide/terminal-chat"),
         },
         {
           text: "Models",
