@@ -125,16 +125,21 @@ class LineWriter {
     this.#append = append;
   }
 
-  /** Takes a line. Throws what an earlier one failed with. */
+  /** Takes a line. Throws what an earlier one failed with: without that one no other may follow. */
   async add(line: string): Promise<void> {
+    this.#check();
     this.#waiting.push(line);
     this.#writing ??= this.#write();
     if (this.#waiting.length >= maxWaiting) await this.#writing;
-    if (this.#failure) throw this.#failure.error;
+    this.#check();
   }
 
   async settled(): Promise<void> {
     await this.#writing;
+    this.#check();
+  }
+
+  #check(): void {
     if (this.#failure) throw this.#failure.error;
   }
 

@@ -1,9 +1,9 @@
-import { appendFile, mkdtemp, readdir, readFile, rm, utimes } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { attach, type EventLog, memoryEventLog } from "../src/index.ts";
-import { fileEventLog } from "../src/node.ts";
+import { fileEventLog, jsonlChatStore } from "../src/node.ts";
 import { detach, respond, runsEnd, testEventLog, text } from "./event-log-suite.ts";
 import { all, pause, textIn } from "./serve.ts";
 
@@ -82,14 +82,21 @@ describe("a log in files", () => {
     expect(await log.begin(respond().info)).toBe(true);
   });
 
-  it("removes what is old", async () => {
+  it("removes what is old, and nothing that is not its own", async () => {
     const path = await folder();
-    const log = fileEventLog(path, { ttlMs: 60_000 });
-    await (await detach(respond(), log)).done;
+    const run = respond();
+    const log = fileEventLog(path);
+    await (await detach(run, log)).done;
+    await log.requestStop(run.id, "too late");
+    const store = jsonlChatStore(path);
+    await store.append({ userId: "u", chatId: "c" }, { role: "user", content: "Hi" });
+    await mkdir(join(path, "notes"));
     const long = new Date(Date.now() - 61_000);
     for (const name of await readdir(path)) await utimes(join(path, name), long, long);
-    await (await detach(respond({ chatId: "other" }), log)).done;
-    expect(await readdir(path)).toHaveLength(2);
+    await (await detach(respond({ chatId: "other" }), fileEventLog(path, { ttlMs: 60_000 }))).done;
+    expect(await log.find({ runId: run.id })).toBeUndefined();
+    expect(await readdir(path)).toHaveLength(4);
+    expect(await store.load({ userId: "u", chatId: "c" })).toHaveLength(1);
   });
 
   it("takes no id out of its folder, and a lock that a dead process left", async () => {

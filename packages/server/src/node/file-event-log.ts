@@ -33,19 +33,28 @@ export interface FileEventLogOptions {
 /** Written after the last event: no line of JSON. */
 const endMark = "end";
 
+/** Ends what a write has left of a line when it failed: no JSON holds it. */
+const tornMark = "\0";
+
+/** The files of a log: runs, the latest run of each chat, stops, locks and drafts. */
+const ownFile = /_[0-9a-f]{32}\.(run\.jsonl|chat)(\.[\w-]+)*$/;
+
 /**
  * A log in a folder, for several processes on one machine. Each run is a file: whose it is, its events, a line each, and a
- * mark at its end. Old runs are removed when one begins.
+ * mark at its end. Now and then, when a run begins, old ones are removed.
  *
  * @param folder is made where it is missing
  */
 export function fileEventLog(folder: string, options: FileEventLogOptions = {}): EventLog {
   const { ttlMs = 86_400_000, lostMs = 15_000, pollMs = 100 } = options;
-  const pathOf = (runId: string): string => join(folder, `${fileName(runId)}.jsonl`);
+  const pathOf = (runId: string): string => join(folder, `${fileName(runId)}.run.jsonl`);
   const chatPath = (chat: { userId: string; chatId: string }): string =>
     join(folder, `${fileName(chat.userId, chat.chatId)}.chat`);
   /** Readers in this process, woken when a line is written here. */
   const wakes = new Map<string, Set<() => void>>();
+  /** Runs whose last write here has failed, and may have left half a line. */
+  const torn = new Set<string>();
+  let sweptAt = 0;
 
   const find = async (query: RunQuery): Promise<LoggedRun | undefined> => {
     const runId = "runId" in query ? query.runId : await readIfThere(chatPath(query));
@@ -64,14 +73,20 @@ export function fileEventLog(folder: string, options: FileEventLogOptions = {}):
     return modified !== undefined && Date.now() - modified < lostMs;
   };
   const write = async (runId: string, text: string): Promise<void> => {
-    await appendFile(pathOf(runId), text);
+    const wasTorn = torn.delete(runId);
+    try {
+      await appendFile(pathOf(runId), wasTorn ? `${tornMark}\n${text}` : text);
+    } catch (error) {
+      torn.add(runId);
+      throw error;
+    }
     for (const wake of wakes.get(runId) ?? []) wake();
   };
 
   return {
     async begin(run) {
       await mkdir(folder, { recursive: true });
-      await removeOld(folder, ttlMs);
+      await sweep();
       const lock = `${chatPath(run)}.lock`;
       if (!(await take(lock))) return false;
       try {
@@ -85,7 +100,7 @@ export function fileEventLog(folder: string, options: FileEventLogOptions = {}):
       }
     },
     append: (runId, lines) => write(runId, toText(lines)),
-    end: (runId, lines) => write(runId, `${toText(lines)}${endMark}\n`),
+    end: (runId, lines) => write(runId, `${toText(lines)}${endMark}\n`).finally(() => torn.delete(runId)),
     find,
     async requestStop(runId, reason) {
       if (!(await find({ runId }))) throw new EventLogError("not-found", runId);
@@ -107,6 +122,7 @@ export function fileEventLog(folder: string, options: FileEventLogOptions = {}):
           const { bytesRead, buffer } = await file.read(Buffer.alloc(65_536));
           for (const line of tail.push(buffer.subarray(0, bytesRead))) {
             if (line === endMark) return;
+            if (line.endsWith(tornMark)) continue;
             if (toSkip-- <= 0) yield line;
           }
           if (bytesRead > 0) continue;
@@ -118,6 +134,13 @@ export function fileEventLog(folder: string, options: FileEventLogOptions = {}):
       }
     },
   };
+
+  /** Looks at every file of the folder, so not for every run. */
+  async function sweep(): Promise<void> {
+    if (Date.now() - sweptAt < ttlMs / 24) return;
+    sweptAt = Date.now();
+    await removeOld(folder, ttlMs);
+  }
 
   /** Waits for a line from this process, for the time to look again, or for the abort. */
   async function pause(runId: string, ms: number, signal: AbortSignal): Promise<void> {
@@ -220,6 +243,7 @@ async function take(lock: string): Promise<boolean> {
 
 async function removeOld(folder: string, ttlMs: number): Promise<void> {
   for (const name of await readdir(folder)) {
+    if (!ownFile.test(name)) continue;
     const path = join(folder, name);
     const modified = await modifiedAt(path);
     if (modified !== undefined && Date.now() - modified > ttlMs) await rm(path, { force: true });
