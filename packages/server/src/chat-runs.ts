@@ -9,6 +9,7 @@ import { memoryChatStore } from "./memory-chat-store.ts";
 import type { CorsOptions } from "./origins.ts";
 import type { ChatProtocol, ChatRequest } from "./protocol/chat-protocol.ts";
 import type { ChatMessage } from "./read-message.ts";
+import { report } from "./report.ts";
 
 /** Options of a chat endpoint: of `createChatHandler` and of `createChatSocket`, which may share one object. */
 export interface ChatHandlerOptions {
@@ -161,10 +162,10 @@ function busy(): HttpError {
 }
 
 /** The error as a client may see it; what is not meant for it goes to `onError`. */
-export function toHttpError(error: unknown, onError: (error: unknown) => void = console.error): HttpError {
+export function toHttpError(error: unknown, onError?: (error: unknown) => void): HttpError {
   if (error instanceof HttpError) return error;
   if (error instanceof EventLogError && error.kind === "chat-busy") return busy();
   if (error instanceof EventLogError && error.kind === "not-found") return notFound();
-  onError(error);
+  void report(error, onError);
   return new HttpError(500, "internal", "something went wrong on the server");
 }

@@ -1,6 +1,7 @@
 import type { Input, Run, StreamEvent } from "millrace";
 import { encodeFailure, WireEncoder } from "millrace/wire";
 import { type EventLog, EventLogError } from "./event-log.ts";
+import { report } from "./report.ts";
 
 /** Options of {@link detach}. */
 export interface DetachOptions {
@@ -59,7 +60,7 @@ export function runHere(log: EventLog, runId: string): DetachableRun | undefined
 const runsHere = new WeakMap<EventLog, Map<string, DetachableRun>>();
 
 async function record(run: DetachableRun, log: EventLog, options: DetachOptions): Promise<void> {
-  const { beatMs = 1000, onError = console.error } = options;
+  const { beatMs = 1000, onError } = options;
   const here = runsHere.get(log) ?? new Map<string, DetachableRun>();
   runsHere.set(log, here.set(run.id, run));
   const endBeat = beat(run, log, beatMs, onError);
@@ -67,7 +68,7 @@ async function record(run: DetachableRun, log: EventLog, options: DetachOptions)
   try {
     last = await write(run, new LineWriter((lines) => log.append(run.id, lines)));
   } catch (error) {
-    onError(error);
+    void report(error, onError);
     await run.return();
     last = encodeFailure(new EventLogError("lost", run.id));
   }
@@ -76,7 +77,7 @@ async function record(run: DetachableRun, log: EventLog, options: DetachOptions)
   try {
     await log.end(run.id, [last]);
   } catch (error) {
-    onError(error);
+    void report(error, onError);
   }
 }
 
@@ -96,11 +97,11 @@ async function write(run: DetachableRun, writer: LineWriter): Promise<string> {
   }
 }
 
-function beat(run: DetachableRun, log: EventLog, beatMs: number, onError: (error: unknown) => void): () => void {
+function beat(run: DetachableRun, log: EventLog, beatMs: number, onError: DetachOptions["onError"]): () => void {
   let timer = setTimeout(ask, beatMs);
   let isOver = false;
   async function ask(): Promise<void> {
-    const reason = await log.beat(run.id).catch(onError);
+    const reason = await log.beat(run.id).catch((error: unknown) => void report(error, onError));
     if (isOver) return;
     if (reason !== undefined) run.stop(reason);
     else timer = setTimeout(ask, beatMs);

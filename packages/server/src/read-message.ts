@@ -30,7 +30,7 @@ async function readText(request: Request, maxBytes: number): Promise<string> {
   let text = "";
   let bytes = 0;
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch(brokenOff);
     if (done) return text + decoder.decode();
     bytes += value.byteLength;
     if (bytes > maxBytes) {
@@ -39,6 +39,11 @@ async function readText(request: Request, maxBytes: number): Promise<string> {
     }
     text += decoder.decode(value, { stream: true });
   }
+}
+
+/** A client that goes away while it sends is no fault of the server. */
+function brokenOff(): never {
+  throw new HttpError(400, "invalid-request", "the body broke off");
 }
 
 /** The object of a JSON text from a client. Throws {@link HttpError}. */

@@ -1,11 +1,12 @@
 import { mkdtemp, rm } from "node:fs/promises";
+import { connect as connectTo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Agent, type Run, tool } from "millrace";
 import { scriptedModel } from "millrace/testing";
 import { WireDecoder } from "millrace/wire";
-import { afterEach, describe, expect, it } from "vitest";
-import { type ChatHandlerOptions, createChatHandler, type EventLog, memoryEventLog } from "../src/index.ts";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { type ChatHandlerOptions, createChatHandler, detach, type EventLog, memoryEventLog } from "../src/index.ts";
 import { fileEventLog } from "../src/node.ts";
 import { all, authenticate, eventsOf, messagesOf, pause, say, serve, textIn, until } from "./serve.ts";
 
@@ -326,6 +327,40 @@ describe("a chat over HTTP", () => {
     expect(response.status).toBe(500);
     expect(await response.text()).not.toContain("password");
     expect(errors).toHaveLength(1);
+  });
+
+  it.each([
+    ["throws", (error: unknown) => expect.fail(String(error))],
+    ["rejects", async (error: unknown) => expect.fail(String(error))],
+  ])("answers also where onError itself %s", async (_, onError) => {
+    const logged = vi.spyOn(console, "error").mockImplementation(() => {});
+    const authenticate = (): never => expect.fail("the sessions are gone");
+    const handler = createChatHandler(slowAgent().agent, { authenticate, onError });
+    expect((await handler(new Request("http://x/chat", { method: "POST" }))).status).toBe(500);
+    const log: EventLog = { ...memoryEventLog(), append: () => Promise.reject(new Error("the disk is full")) };
+    const run = slowAgent().agent.respond("Go", { userId: "u", chatId: "c" });
+    await (await detach(run, log, { onError })).done;
+    expect(run.final).toBeDefined();
+    expect(logged).toHaveBeenCalledTimes(2);
+    logged.mockRestore();
+  });
+
+  it("says nothing to onError of clients that leave while they send", async () => {
+    const errors: unknown[] = [];
+    const handler = createChatHandler(slowAgent().agent, { authenticate, onError: (error) => errors.push(error) });
+    const responses: Promise<Response>[] = [];
+    await using server = await serve((request) => {
+      const response = handler(request);
+      responses.push(response);
+      return response;
+    });
+    const socket = connectTo(Number(new URL(server.url).port), "127.0.0.1");
+    const headers = "host: x\r\nx-user: ada\r\ncontent-type: application/json\r\ncontent-length: 100";
+    socket.write(`POST /chat HTTP/1.1\r\n${headers}\r\n\r\n{"chatId":`);
+    await until(() => responses.length > 0);
+    socket.destroy();
+    expect((await responses[0])?.status).toBe(400);
+    expect(errors).toEqual([]);
   });
 
   it("hands the options of each call on, but never whose run it is", async () => {
