@@ -21,9 +21,10 @@ export function inMemoryHistory({
 }: InMemoryHistoryOptions = {}): MiniAgent<HistoryArgs> {
   return miniagent<HistoryArgs>(
     async (ctx, { returnFullHistory = false }) => {
-      if (returnFullHistory) ctx.reply([...messages]);
-      ctx.reply(ctx.messages);
+      if (!returnFullHistory) ctx.reply(ctx.messages);
       messages.push(...(await ctx.messages));
+      // Only now: what was said before may have come in the meantime.
+      if (returnFullHistory) ctx.reply([...messages]);
     },
     { alias, ...options },
   );

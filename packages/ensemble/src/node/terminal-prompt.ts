@@ -11,7 +11,7 @@ const pasteMode = { on: "\u001b[?2004h", off: "\u001b[?2004l" };
  * Ctrl-D on an empty line, leave.
  */
 export function terminalPrompt(input: NodeJS.ReadableStream, output: NodeJS.WritableStream): Ask {
-  // Typed before it was asked for: the terminal gives several lines at once.
+  // Typed before it was asked for: a terminal may give several messages at once.
   const ahead: string[] = [];
   return async (prompt, signal) => {
     signal.throwIfAborted();
@@ -37,18 +37,16 @@ export function terminalPrompt(input: NodeJS.ReadableStream, output: NodeJS.Writ
       return await new Promise<string | undefined>((resolve, reject) => {
         let isSent = false;
         editor.on("line", (line) => {
-          if (isSent) {
-            ahead.push(line);
-            return;
-          }
           lines.push(line);
           if (isPasting || breaksLine) {
             breaksLine = false;
             editor.setPrompt("");
             return;
           }
+          const message = lines.splice(0).join("\n");
+          if (isSent) ahead.push(message);
+          else resolve(message);
           isSent = true;
-          resolve(lines.join("\n"));
         });
         for (const event of ["SIGINT", "close"]) editor.on(event, () => resolve(undefined));
         abort = () => reject(signal.reason);
