@@ -1,13 +1,14 @@
 // @ts-check
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../packages", import.meta.url));
 
 /**
  * The packages that are published, each with its folder, its doors (the files that its `exports` name, by what is
- * written in an import), the sources of its commands, and whether it has a page that Vite builds.
+ * written in an import), the sources of its commands, the files that it starts in threads of their own, and whether it
+ * has a page that Vite builds.
  */
 export function publicPackages() {
   return readdirSync(root)
@@ -24,7 +25,10 @@ export function publicPackages() {
       const commands = Object.values(manifest.bin ?? {}).map((file) =>
         join(folder, file.replace("dist/", "src/").replace(/\.js$/, ".ts")),
       );
+      const workers = readdirSync(join(folder, "src"), { recursive: true, encoding: "utf8" })
+        .filter((file) => basename(file) === "worker.ts")
+        .map((file) => join(folder, "src", file));
       const hasPage = existsSync(join(folder, "vite.config.ts"));
-      return [{ name: manifest.name, folder, doors, commands, hasPage }];
+      return [{ name: manifest.name, folder, doors, commands, workers, hasPage }];
     });
 }

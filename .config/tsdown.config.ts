@@ -4,10 +4,10 @@ import { defineConfig } from "tsdown";
 import { publicPackages } from "./public-packages.mjs";
 
 export default defineConfig(
-  publicPackages().map(({ name, folder, doors, commands, hasPage }) => ({
+  publicPackages().map(({ name, folder, doors, commands, workers, hasPage }) => ({
     name,
     cwd: folder,
-    entry: [...doors.map(({ source }) => source), ...commands],
+    entry: [...doors.map(({ source }) => source), ...commands, ...workers],
     format: "esm" as const,
     // What is published must not lean on one runtime; a package that needs Node's modules imports `node:…`.
     platform: "neutral" as const,

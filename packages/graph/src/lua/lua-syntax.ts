@@ -38,12 +38,12 @@ export interface LuaSyntax {
  */
 export function parseLua(source: string): LuaSyntax {
   const tokens = tokensOf(source);
-  const parser = new Parser(source, tokens);
+  const parser = new Parser(tokens);
   try {
     return { expression: parser.whole(), uses: parser.uses };
   } catch (asExpression) {
     if (!(asExpression instanceof ParserError)) throw asExpression;
-    const statements = new Parser(source, tokens);
+    const statements = new Parser(tokens);
     try {
       statements.script();
       return { expression: undefined, uses: statements.uses };
@@ -113,24 +113,30 @@ class Parser {
   readonly #tokens: readonly Token[];
   #position = 0;
   #depth = 0;
+  #returns = false;
   /** The local names, the innermost scope last; true for those that cannot be assigned to. */
   readonly #scopes: Map<string, boolean>[] = [new Map()];
   /** Of the functions around, whether they take any number of arguments, and how many loops are open in them. */
   readonly #functions = [{ isVariadic: true, loops: 0 }];
 
-  constructor(_source: string, tokens: readonly Token[]) {
+  constructor(tokens: readonly Token[]) {
     this.#tokens = tokens;
   }
 
   whole(): LuaExpression {
     const expression = this.#expression();
-    this.#expect("end of the text");
+    this.#end();
     return expression;
   }
 
   script(): void {
     this.#block();
-    this.#expect("end of the text");
+    this.#end();
+    if (!this.#returns) throw new ParserError("the script never returns anything", this.#token.at);
+  }
+
+  #end(): void {
+    if (!this.#is("end of the text")) throw this.#unexpected("end of the text");
   }
 
   get #token(): Token {
@@ -185,7 +191,8 @@ class Parser {
     this.#scopes.pop();
   }
 
-  #local(name: string): boolean | undefined {
+  /** Undefined for a name that is not local. */
+  #isConstant(name: string): boolean | undefined {
     return this.#scopes.findLast((scope) => scope.has(name))?.get(name);
   }
 
@@ -202,6 +209,7 @@ class Parser {
       if (this.#skip("return")) {
         if (!["end of the text", "end", "else", "elseif", "until", ";"].some((kind) => this.#is(kind))) this.#list();
         this.#skip(";");
+        this.#returns ||= this.#functions.length === 1;
         return;
       }
       this.#nested(() => this.#statement());
@@ -213,40 +221,46 @@ class Parser {
     this.#expect(end);
   }
 
+  /** What begins with a keyword. */
+  readonly #statements: ReadonlyMap<string, () => void> = new Map([
+    [";", () => void this.#take()],
+    ["if", () => this.#if()],
+    ["while", () => this.#while()],
+    ["do", () => this.#do()],
+    ["for", () => this.#for()],
+    ["repeat", () => this.#repeat()],
+    ["function", () => this.#functionStatement()],
+    ["local", () => this.#local()],
+    ["break", () => this.#break()],
+    ["goto", () => this.#refuseGoto()],
+    ["::", () => this.#refuseGoto()],
+  ]);
+
   #statement(): void {
-    const { kind, at } = this.#token;
-    switch (kind) {
-      case ";":
-        this.#take();
-        return;
-      case "if":
-        return this.#if();
-      case "while":
-        this.#take();
-        this.#expression();
-        this.#expect("do");
-        return this.#loop(() => this.#closedBlock());
-      case "do":
-        this.#take();
-        return this.#closedBlock();
-      case "for":
-        return this.#for();
-      case "repeat":
-        return this.#repeat();
-      case "function":
-        return this.#functionStatement();
-      case "local":
-        return this.#localStatement();
-      case "break":
-        this.#take();
-        if (!this.#functions.at(-1)?.loops) throw new ParserError("there is no loop to break out of", at);
-        return;
-      case "goto":
-      case "::":
-        throw new ParserError("a condition cannot have goto", at);
-      default:
-        return this.#assignmentOrCall();
-    }
+    const statement = this.#statements.get(this.#token.kind);
+    if (statement) statement();
+    else this.#assignmentOrCall();
+  }
+
+  #do(): void {
+    this.#take();
+    this.#closedBlock();
+  }
+
+  #break(): void {
+    const { at } = this.#take();
+    if (!this.#functions.at(-1)?.loops) throw new ParserError("there is no loop to break out of", at);
+  }
+
+  #refuseGoto(): void {
+    throw new ParserError("a condition cannot have goto", this.#token.at);
+  }
+
+  #while(): void {
+    this.#take();
+    this.#expression();
+    this.#expect("do");
+    this.#loop(() => this.#closedBlock());
   }
 
   #if(): void {
@@ -309,12 +323,18 @@ class Parser {
     this.#body(isMethod);
   }
 
-  #localStatement(): void {
+  #local(): void {
     this.#take();
-    if (this.#skip("function")) {
-      this.#declare(this.#expect("name").text);
-      return this.#body(false);
-    }
+    if (this.#skip("function")) this.#localFunction();
+    else this.#localNames();
+  }
+
+  #localFunction(): void {
+    this.#declare(this.#expect("name").text);
+    this.#body(false);
+  }
+
+  #localNames(): void {
     const names: [string, boolean][] = [];
     let closes = 0;
     do {
@@ -348,7 +368,7 @@ class Parser {
   }
 
   #assign(target: Suffixed, at = this.#token.at): void {
-    if (target.form === "name" && target.local !== undefined && this.#local(target.local)) {
+    if (target.form === "name" && target.local !== undefined && this.#isConstant(target.local)) {
       throw new ParserError(`${target.local} is constant`, at);
     }
     this.#use(target, target.form === "name" ? "assignment" : "value");
@@ -420,7 +440,7 @@ class Parser {
   #name(): Suffixed {
     const { text, at } = this.#expect("name");
     if (text === "_ENV") throw new ParserError("a condition cannot have _ENV", at);
-    if (this.#local(text) !== undefined) return { expression: other, form: "name", local: text };
+    if (this.#isConstant(text) !== undefined) return { expression: other, form: "name", local: text };
     // What the values of a cache call null is nil, as an unknown name is.
     if (text === "null") return { expression: { kind: "constant", value: undefined }, form: "name" };
     return { expression: { kind: "name", name: text }, form: "name", free: { name: text, at } };
@@ -475,7 +495,10 @@ class Parser {
 
   #args(): void {
     if (this.#skip("string")) return;
-    if (this.#is("{")) return this.#table();
+    if (this.#is("{")) {
+      this.#table();
+      return;
+    }
     this.#expect("(");
     if (!this.#is(")")) this.#list();
     this.#expect(")");

@@ -4,8 +4,8 @@ import { ofInteger } from "./lua-value.ts";
 
 /** A piece of a source. */
 export interface Token {
-  /** A keyword or symbol is its own kind. */
-  readonly kind: "name" | "string" | "number" | "end of the text" | (string & {});
+  /** `name`, `string`, `number` or `end of the text`; a keyword or symbol is its own kind. */
+  readonly kind: string;
   /** As it stands in the source. */
   readonly text: string;
   /** Of a string or number. Undefined for one that JavaScript has no equal for, such as bytes that are no text. */
