@@ -21,6 +21,7 @@ export class ChatDatabase implements ChatStore {
     mkdirSync(dirname(file), { recursive: true });
     this.#database = new DatabaseSync(file);
     this.#database.exec(`
+      PRAGMA busy_timeout = 5000;
       PRAGMA journal_mode = WAL;
       CREATE TABLE IF NOT EXISTS chats (
         user_id TEXT, chat_id TEXT, title TEXT NOT NULL, run_id TEXT NOT NULL, used_at INTEGER NOT NULL,

@@ -1,6 +1,8 @@
+import { once } from "node:events";
 import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Worker } from "node:worker_threads";
 import { Agent, type ChatStore, type Message } from "millrace";
 import { checkHistory, scriptedModel } from "millrace/testing";
 import { afterEach, describe, expect, it } from "vitest";
@@ -138,4 +140,22 @@ describe("SQLite", () => {
     using store = sqliteChatStore(file);
     expect(await store.load(ids)).toEqual([user("kept")]);
   });
+});
+
+it("an SQLite file is waited for while another process has it to itself", async () => {
+  const file = join(await folder(), "chats.db");
+  const holding = new Worker(
+    `const { DatabaseSync } = require("node:sqlite");
+    const { parentPort, workerData } = require("node:worker_threads");
+    const database = new DatabaseSync(workerData);
+    database.exec("BEGIN EXCLUSIVE; CREATE TABLE other (id INTEGER)");
+    parentPort.postMessage("held");
+    setTimeout(() => database.exec("COMMIT"), 200);`,
+    { eval: true, workerData: file },
+  );
+  await once(holding, "message");
+  using store = sqliteChatStore(file);
+  store.append({ userId: "u", chatId: "c" }, user("Hi"));
+  expect(store.load({ userId: "u", chatId: "c" })).toHaveLength(1);
+  await once(holding, "exit");
 });

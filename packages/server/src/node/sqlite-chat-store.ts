@@ -15,8 +15,8 @@ export interface SqliteChatStore extends ChatStore, Disposable {
 export function sqliteChatStore(file: string): SqliteChatStore {
   const database = openDatabase(file);
   database.exec(`
-    PRAGMA journal_mode = WAL;
     PRAGMA busy_timeout = 5000;
+    PRAGMA journal_mode = WAL;
     CREATE TABLE IF NOT EXISTS messages (
       id INTEGER PRIMARY KEY,
       user_id TEXT NOT NULL,
