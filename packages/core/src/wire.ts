@@ -32,7 +32,7 @@ export class WireEncoder {
   readonly #told = new Set<string>();
 
   /** The event's line, without a line end: JSON holds none. Never throws. */
-  encode(event: StreamEvent): string {
+  encode(event: AgentEvent | StreamEvent): string {
     const form = this.#form(event);
     // Most events are plain data, and a replacer makes writing them several times as slow.
     return isPlain.has(event.type) ? JSON.stringify(form) : jsonOf(form);
