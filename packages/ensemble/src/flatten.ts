@@ -28,7 +28,7 @@ export type MessageInput =
  *
  * @throws what an iterable throws, and a `ValidationError` for fields that are no plain data
  */
-export function freezeInput(input: unknown): unknown {
+function freezeInput(input: unknown): unknown {
   if (typeof input !== "object" || input === null || isLeft(input)) return input;
   if (isIterable(input)) return Array.from(input, freezeInput);
   // It may fail before its turn comes, and is heard of then.

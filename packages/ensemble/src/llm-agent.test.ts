@@ -96,6 +96,16 @@ test("messages go to the model by their roles; without one they are the user's; 
   ]);
 });
 
+test("where there is nothing to answer, the model is told to begin", async () => {
+  const model = scriptedModel(["Yes?", "Well?"]);
+  const agent = new Agent({ name: "a", model });
+  await new Ensemble(owner).run(async () => {
+    await llmAgent(agent).trigger();
+    await llmAgent(agent, { opening: "Go!" }).trigger("");
+  });
+  expect(model.requests.map(({ messages }) => messages.map(({ content }) => content))).toEqual([["/start"], ["Go!"]]);
+});
+
 test("whose run it is comes from the call, the agent or the ensemble; without it there is no run", async () => {
   const seen: string[] = [];
   const hooks = { onFinal: ({ run }: Final) => void seen.push(`${run.userId} ${run.chatId}`) };

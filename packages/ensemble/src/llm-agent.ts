@@ -43,6 +43,8 @@ export interface LlmAgentOptions
   userId?: string;
   /** Which conversation they belong to. Default: the ensemble's. */
   chatId?: string;
+  /** What the model is told where there is nothing to answer, for no provider answers nothing. Default: `/start`. */
+  opening?: string;
   /** Fields of each reply, beside its text. */
   responseMetadata?: Fields;
   /** Is sent a copy of each call; false for none. Default: the ensemble's `llmLogger`. */
@@ -74,12 +76,21 @@ export interface LlmAgentOptions
  */
 export function llmAgent(agent: Agent, options: LlmAgentOptions = {}): MiniAgent<LlmArgs> {
   const { alias = aliasOf(agent.name), description = agent.description, interactionMetadata, ...rest } = options;
-  const { awaitReplyPersistence, responseMetadata = {}, logger, userId, chatId, ...overrides } = rest;
+  const {
+    awaitReplyPersistence,
+    responseMetadata = {},
+    opening = "/start",
+    logger,
+    userId,
+    chatId,
+    ...overrides
+  } = rest;
   return miniagent<LlmArgs>(
     async (ctx, given) => {
       const { settings, ...args } = given;
       const messages = await ctx.messages;
-      const run = agent.respond(messages.map(toConversation).filter(hasText), {
+      const said = messages.map(toConversation).filter(hasText);
+      const run = agent.respond(said.length > 0 ? said : opening, {
         ...overrides,
         ...args,
         ...owner({ userId, chatId }, args, ctx),
