@@ -155,7 +155,7 @@ it("an SQLite file is waited for while another process has it to itself", async 
   );
   await once(holding, "message");
   using store = sqliteChatStore(file);
-  store.append({ userId: "u", chatId: "c" }, user("Hi"));
+  await store.append({ userId: "u", chatId: "c" }, user("Hi"));
   expect(store.load({ userId: "u", chatId: "c" })).toHaveLength(1);
   await once(holding, "exit");
 });

@@ -82,6 +82,23 @@ describe("a log in files", () => {
     expect(await log.begin(respond().info)).toBe(true);
   });
 
+  it("lets readers go at any moment", async () => {
+    const log = fileEventLog(await folder());
+    const run = respond();
+    await log.begin(run.info);
+    await log.append(run.id, ['{"type":"a"}']);
+    for (let turns = 0; turns < 40; turns++) {
+      const leaving = new AbortController();
+      const lines = log.read(run.id, { from: 0, signal: leaving.signal })[Symbol.asyncIterator]();
+      expect(await lines.next()).toMatchObject({ done: false });
+      const waiting = lines.next();
+      for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+      leaving.abort();
+      expect(await waiting).toMatchObject({ done: true });
+    }
+    await log.end(run.id, []);
+  });
+
   it("removes what is old, and nothing that is not its own", async () => {
     const path = await folder();
     const run = respond();

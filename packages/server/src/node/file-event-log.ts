@@ -50,6 +50,8 @@ export function fileEventLog(folder: string, options: FileEventLogOptions = {}):
   const pathOf = (runId: string): string => join(folder, `${fileName(runId)}.run.jsonl`);
   const chatPath = (chat: { userId: string; chatId: string }): string =>
     join(folder, `${fileName(chat.userId, chat.chatId)}.chat`);
+  /** The runs that are written here, and how often that was done. */
+  const writes = new Map<string, number>();
   /** Readers in this process, woken when a line is written here. */
   const wakes = new Map<string, Set<() => void>>();
   /** Runs whose last write here has failed, and may have left half a line. */
@@ -80,6 +82,7 @@ export function fileEventLog(folder: string, options: FileEventLogOptions = {}):
       torn.add(runId);
       throw error;
     }
+    writes.set(runId, (writes.get(runId) ?? 0) + 1);
     for (const wake of wakes.get(runId) ?? []) wake();
   };
 
@@ -94,13 +97,21 @@ export function fileEventLog(folder: string, options: FileEventLogOptions = {}):
         if (before && !before.isOver && (await isAlive(before.run.id))) return false;
         await writeFile(pathOf(run.id), `${JSON.stringify(run)}\n`, { flag: "wx", mode: 0o600 });
         await replace(chatPath(run), run.id);
+        writes.set(run.id, 0);
         return true;
       } finally {
         await unlink(lock).catch(() => {});
       }
     },
     append: (runId, lines) => write(runId, toText(lines)),
-    end: (runId, lines) => write(runId, `${toText(lines)}${endMark}\n`).finally(() => torn.delete(runId)),
+    async end(runId, lines) {
+      try {
+        await write(runId, `${toText(lines)}${endMark}\n`);
+      } finally {
+        writes.delete(runId);
+        torn.delete(runId);
+      }
+    },
     find,
     async requestStop(runId, reason) {
       if (!(await find({ runId }))) throw new EventLogError("not-found", runId);
@@ -119,6 +130,7 @@ export function fileEventLog(folder: string, options: FileEventLogOptions = {}):
       let toSkip = from + 1;
       try {
         while (!signal.aborted) {
+          const known = writes.get(runId);
           const { bytesRead, buffer } = await file.read(Buffer.alloc(65_536));
           for (const line of tail.push(buffer.subarray(0, bytesRead))) {
             if (line === endMark) return;
@@ -127,7 +139,9 @@ export function fileEventLog(folder: string, options: FileEventLogOptions = {}):
           }
           if (bytesRead > 0) continue;
           if (!(await isAlive(runId))) throw new EventLogError("lost", runId);
-          await pause(runId, pollMs, signal);
+          // What has happened meanwhile, a write or the abort, wakes nobody any more.
+          if (signal.aborted || writes.get(runId) !== known) continue;
+          await pause(runId, known === undefined ? pollMs : lostMs, signal);
         }
       } finally {
         await file.close();
