@@ -3,6 +3,12 @@
  *
  * @module
  */
+export {
+  type AgentDecision,
+  type AgentDirectedFlowOptions,
+  agentDirectedFlow,
+  type DecisionExample,
+} from "./agent-directed-flow.ts";
 export { type AgentModuleOptions, agentModule } from "./agent-module.ts";
 export type { Condition, ConditionExpression, Values } from "./condition.ts";
 export * from "./errors.ts";
@@ -20,6 +26,7 @@ export {
 export type { GraphHooks, GraphOptions, GraphRunOptions, ResumeOptions } from "./graph-options.ts";
 export type { GraphRun } from "./graph-run.ts";
 export {
+  type AgentAskOptions,
   type AgentUse,
   type Decision,
   type Middleware,

@@ -1,8 +1,9 @@
 import type { Cache } from "@millrace/cache";
-import type { Message } from "millrace";
+import type { Agent, Final, Input, Message } from "millrace";
 import { after, Gate, newId, type RunControl } from "millrace/runs";
 import { NodeError } from "./errors.ts";
-import type { Module, ModuleContext } from "./module.ts";
+import type { AgentAskOptions, Module, ModuleContext } from "./module.ts";
+import { readAgent } from "./run-agent.ts";
 import type { RunState, Unstamped } from "./run-state.ts";
 import type { TaskState } from "./task.ts";
 
@@ -42,6 +43,8 @@ export class ModuleCall implements ModuleContext {
   #controller: AbortController | undefined;
   /** Progress that waits for the reader. */
   #waiting = 0;
+  /** How many agents it waits for. */
+  #asked = 0;
   #isOver = false;
   /** Events of the module that wait for the reader, and since when there are any: that time does not count. */
   #held = 0;
@@ -115,6 +118,21 @@ export class ModuleCall implements ModuleContext {
     this.#waiting--;
   }
 
+  async sendMessage(agent: Agent, input: Input, options: AgentAskOptions = {}): Promise<Final> {
+    this.check();
+    this.#asked++;
+    try {
+      return await readAgent(this.#run, this, { agent, input, options }, (step) => step);
+    } finally {
+      this.#asked--;
+    }
+  }
+
+  /** Whether it has ended: nothing is told of it any more. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   /** Tells the reader of the module. Until the reader has taken it, the clock stands still. */
   async tell(event: Unstamped): Promise<void> {
     if (this.#held++ === 0) this.#heldSince = Date.now();
@@ -147,7 +165,7 @@ export class ModuleCall implements ModuleContext {
       const heldMs = this.#heldMs;
       this.#heldMs = 0;
       if (heldMs > 0) this.#limit(heldMs, graceMs);
-      else this.#cut(timedOut(this, this.#timeoutMs), graceMs);
+      else this.#cut(timedOut(this, this.#timeoutMs), this.#asked > 0 ? this.#graceMs : graceMs);
     });
     this.#cleanups.push(clear);
   }

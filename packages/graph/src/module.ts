@@ -1,5 +1,5 @@
 import type { Cache } from "@millrace/cache";
-import type { Agent } from "millrace";
+import type { Agent, Final, Input, RespondOptions } from "millrace";
 import { anything, type Check, callable, fields, flag, list, milliseconds, oneOf, text, texts } from "millrace/runs";
 import { type Condition, checkCondition } from "./condition.ts";
 import type { GraphNode } from "./graph-node.ts";
@@ -38,7 +38,17 @@ export interface ModuleContext {
   readonly results: Readonly<Record<string, unknown>>;
   /** Shows progress: a `module-progress` event. Fulfilled when the reader has taken it: who awaits it goes at its pace. */
   progress(progress: unknown): Promise<void>;
+  /**
+   * Asks an agent, as its own `sendMessage()` does, within this module: its events arrive as `sub-agent` events, its usage
+   * counts in the graph's, and it is stopped with the module. Several may be asked side by side.
+   *
+   * @throws what its run failed with
+   */
+  sendMessage(agent: Agent, input: Input, options?: AgentAskOptions): Promise<Final>;
 }
+
+/** What a module may say when it asks an agent; whose run it is, and what stops it, comes from the graph's. */
+export type AgentAskOptions = Omit<RespondOptions, "userId" | "chatId" | "signal" | "deps" | "parent">;
 
 /** Stands around a module. Each of its functions may await, and fails the module by what it throws. */
 export interface Middleware {

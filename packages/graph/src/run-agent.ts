@@ -1,6 +1,6 @@
-import type { Final } from "millrace";
+import { type Agent, type Final, type Input, MillraceError } from "millrace";
 import { NodeError } from "./errors.ts";
-import type { AgentUse } from "./module.ts";
+import type { AgentAskOptions, AgentUse } from "./module.ts";
 import type { ModuleCall } from "./module-call.ts";
 import type { RunState } from "./run-state.ts";
 
@@ -10,20 +10,43 @@ export async function runAgent(
   call: ModuleCall,
   { agent, prompt, remembers }: AgentUse,
 ): Promise<unknown> {
-  const { callId, node, module, userId, chatId, deps, signal, runId } = call;
+  const { node, module } = call;
   const asked = await call.wait(Promise.resolve(run.bound(async () => prompt(call))));
   const history = remembers ? run.node(node).modules?.get(module)?.history : undefined;
+  const final = await readAgent(run, call, { agent, input: asked, options: history ? { history } : {} }, (step) =>
+    call.wait(step),
+  );
+  const result = resultOf(final, node, module);
+  if (remembers) call.history = final.history.messages;
+  return result;
+}
+
+/** What an agent is asked within a module. */
+export interface AgentQuestion {
+  readonly agent: Agent;
+  readonly input: Input;
+  readonly options: AgentAskOptions;
+}
+
+/**
+ * Reads an agent's run to its end, its events into the graph's.
+ *
+ * @param wait for each of its events; a cut may end the wait
+ */
+export async function readAgent(
+  run: RunState,
+  call: ModuleCall,
+  { agent, input, options }: AgentQuestion,
+  wait: <T>(step: Promise<T>) => Promise<T>,
+): Promise<Final> {
+  const { callId, node, module, userId, chatId, deps, signal, runId } = call;
   const parent = { runId, callId };
-  const options = { userId, chatId, deps, signal, parent, ...(history && { history }) };
-  const events = run.bound(() => agent.respond(asked, options));
-  let final: Final;
+  const events = run.bound(() => agent.respond(input, { ...options, userId, chatId, deps, signal, parent }));
   try {
     for (;;) {
-      const { done, value } = await call.wait(events.next());
-      if (done) {
-        final = value;
-        break;
-      }
+      const { done, value } = await wait(events.next());
+      if (done) return value;
+      if (call.isOver) throw call.error ?? new MillraceError(`module ${module} of node ${node} has ended`);
       if (value.type === "final") run.spend(value);
       await call.tell({ type: "sub-agent", callId, node, module, agent: agent.name, event: value });
     }
@@ -31,9 +54,6 @@ export async function runAgent(
     // Not awaited: an agent that was abandoned may take its time.
     events.return().catch(() => {});
   }
-  const result = resultOf(final, node, module);
-  if (remembers) call.history = final.history.messages;
-  return result;
 }
 
 function resultOf(final: Final, node: string, module: string): unknown {
