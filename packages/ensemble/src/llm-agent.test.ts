@@ -166,6 +166,27 @@ test("a run is stopped when its call is cancelled", async () => {
   await expect.poll(() => finals.map(({ stopReason }) => stopReason)).toEqual(["stopped"]);
 });
 
+test("a run is stopped also before it has asked its model", async () => {
+  const finals: string[] = [];
+  const { promise: asked, resolve: isAsked } = deferred<void>();
+  const agent = new Agent({
+    name: "a",
+    model: echoModel(),
+    instructions: () => {
+      isAsked();
+      return new Promise<string>(() => {});
+    },
+    hooks: { onFinal: ({ stopReason }) => void finals.push(stopReason) },
+  });
+  const ensemble = new Ensemble(owner);
+  const reason = new Error("enough");
+  const failed = expect(ensemble.run(() => llmAgent(agent).trigger("Hi"))).rejects.toBe(reason);
+  await asked;
+  ensemble.cancel(reason);
+  await failed;
+  await expect.poll(() => finals).toEqual(["stopped"]);
+});
+
 test("the run of a message is stopped when the ensemble is cancelled, even between two events", async () => {
   const ensemble = new Ensemble(owner);
   const run = new Agent({ name: "a", model: echoModel({ firstDelayMs: 3_600_000 }) }).respond("Hi", owner);
