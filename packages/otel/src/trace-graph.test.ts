@@ -1,4 +1,4 @@
-import { GraphAgent, type GraphEvent, type GraphRun, node, outcome, Task } from "@millrace/graph";
+import { agentDirectedFlow, GraphAgent, type GraphEvent, type GraphRun, node, outcome, Task } from "@millrace/graph";
 import { trace } from "@opentelemetry/api";
 import { Agent, tool } from "millrace";
 import { scriptedModel } from "millrace/testing";
@@ -79,6 +79,35 @@ describe("traceGraph", () => {
       "gen_ai.usage.input_tokens": 20,
     });
     expect(recorder.attributes("run_module writer")).toMatchObject({ "millrace.node": "write", "user.id": "ada" });
+  });
+
+  it("has the agents that a module asks within its span", async () => {
+    const model = scriptedModel(
+      ["left", "right"].map((decision) => ({
+        toolCalls: [{ name: "make_decision", args: { thoughts: "", decision } }],
+      })),
+      { id: "m" },
+    );
+    const decisions = ["left", "right"].map((next) => ({ next, description: next }));
+    const flow = agentDirectedFlow({ model, instructions: "Choose.", decisions, voters: 2 });
+    const ways = ["left", "right"].map((name) => node({ name, dependencies: ["way"], modules: [() => name] }));
+    const graph = new GraphAgent(
+      traceGraph({ name: "ways", nodes: [node({ name: "way", modules: [flow] }), ...ways] }),
+    );
+    await read(graph.run(task(), ids));
+    const voter = ["      invoke_agent agent-directed-flow", "        chat m", "        execute_tool make_decision"];
+    expect(recorder.tree()).toBe(
+      [
+        "invoke_workflow ways",
+        "  run_node way",
+        "    run_module agent-directed-flow",
+        ...voter,
+        ...voter,
+        "  run_node left",
+        "    run_module module-1",
+        "",
+      ].join("\n"),
+    );
   });
 
   it("shows each try of a node, what was decided, and what failed", async () => {

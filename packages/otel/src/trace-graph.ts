@@ -10,6 +10,7 @@ import type {
   ModuleContext,
 } from "@millrace/graph";
 import { type Attributes, type Context, context, type Span, SpanKind, trace } from "@opentelemetry/api";
+import type { RunStart, RunWrapper } from "millrace";
 import { names } from "./conventions.ts";
 import { endSpan, isReal, quietly, type SpanError, spanErrorOf, Telemetry, type TracingOptions } from "./telemetry.ts";
 import { traceRun } from "./trace-run.ts";
@@ -145,28 +146,27 @@ class GraphTrace {
 
   #module(module: Module): Module {
     const { agent: use } = module;
-    if (use) {
-      const agent = use.agent.with({
-        wrap: (start) => {
-          const { runId = "", callId = "" } = start.run.parent ?? {};
-          const run = this.#runs.get(runId);
-          return traceRun(this.#telemetry, start, run?.modules.get(callId)?.context ?? run?.context);
-        },
-      });
-      return { ...module, agent: { ...use, agent } };
-    }
-    const within = <T>(call: ModuleContext, work: () => T): T => {
+    if (use) return { ...module, agent: { ...use, agent: use.agent.with({ wrap: this.#wrap }) } };
+    const within: Within = (call, work) => {
       const scope = this.#moduleScope(call.runId, call, Date.now(), call.visit);
-      return scope ? context.with(scope.context, work) : work();
+      const traced = wrapping(call, this.#wrap);
+      return scope ? context.with(scope.context, () => work(traced)) : work(traced);
     };
     return {
       ...module,
       run: (call) => {
-        const given = within(call, () => module.run(call));
+        const given = within(call, (traced) => module.run(traced));
         return isAsyncGenerator(given) ? visited(given, within) : given;
       },
     };
   }
+
+  /** Puts an agent's run into the span of the module that asks it. */
+  readonly #wrap = (start: RunStart): RunWrapper => {
+    const { runId = "", callId = "" } = start.run.parent ?? {};
+    const run = this.#runs.get(runId);
+    return traceRun(this.#telemetry, start, run?.modules.get(callId)?.context ?? run?.context);
+  };
 
   #errorOf(error: Error): SpanError | undefined {
     const { type, message } = spanErrorOf(error);
@@ -208,19 +208,28 @@ function finalAttributes({ stopReason, status, iterations, usage, costUsd }: Gra
 
 type AnyAsyncGenerator = AsyncGenerator<unknown, unknown, unknown>;
 
+/** Calls what is a module's in its span, with what it is told. */
+type Within = <T>(call: ModuleContext, work: (traced: ModuleContext) => T) => T;
+
 /** A generator that is asked for one value at each visit, in the span of that visit. */
-function visited(
-  generator: AnyAsyncGenerator,
-  within: <T>(call: ModuleContext, work: () => T) => T,
-): AnyAsyncGenerator {
+function visited(generator: AnyAsyncGenerator, within: Within): AnyAsyncGenerator {
   const steps: AnyAsyncGenerator = {
-    next: (given) => (isCall(given) ? within(given, () => generator.next(given)) : generator.next(given)),
+    next: (given) => (isCall(given) ? within(given, (traced) => generator.next(traced)) : generator.next(given)),
     return: (value) => generator.return(value),
     throw: (error) => generator.throw(error),
     [Symbol.asyncIterator]: () => steps,
     [Symbol.asyncDispose]: async () => void (await generator.return(undefined)),
   };
   return steps;
+}
+
+/** What a module is told, with `wrap` around the agents that it asks. */
+function wrapping(call: ModuleContext, wrap: (start: RunStart) => RunWrapper): ModuleContext {
+  const own: Pick<ModuleContext, "progress" | "sendMessage"> = {
+    progress: (progress) => call.progress(progress),
+    sendMessage: (agent, input, options) => call.sendMessage(agent, input, { wrap, ...options }),
+  };
+  return new Proxy(call, { get: (_, key) => Reflect.get(key in own ? own : call, key) });
 }
 
 function isCall(given: unknown): given is ModuleContext {
