@@ -15,7 +15,7 @@ export interface AttachOptions {
  * @throws {@link EventLogError} from its `next()`: for a run that is not known, or that was lost with its process
  */
 export function attach(
-  log: EventLog,
+  log: Pick<EventLog, "read">,
   runId: string,
   options: AttachOptions = {},
 ): AsyncGenerator<AgentEvent, Final | undefined, undefined> {
@@ -31,7 +31,7 @@ export function attach(
 }
 
 async function* decoded(
-  log: EventLog,
+  log: Pick<EventLog, "read">,
   runId: string,
   from: number,
   signal: AbortSignal,

@@ -22,7 +22,7 @@ import { responseOf } from "./to-sse.ts";
  * A user reaches only runs of their own; others are answered like those that do not exist. Errors are JSON,
  * `{ "error": { "code", "message" } }`.
  *
- * @throws {@link ConfigError} where `authenticate` is missing
+ * @throws {@link ConfigError} without `authenticate`, and for options that cannot work
  * @example
  * ```ts
  * import { createChatHandler, memoryEventLog } from "@millrace/server";

@@ -1,5 +1,13 @@
-import { type Agent, type AgentEvent, type ChatRespondOptions, type ChatStore, ConfigError } from "millrace";
+import {
+  type Agent,
+  type AgentEvent,
+  type ChatRespondOptions,
+  type ChatStore,
+  ConfigError,
+  MillraceError,
+} from "millrace";
 import { attach } from "./attach.ts";
+import { callable, checkOptions, count, type Expected, methods } from "./check-options.ts";
 import { detach, runHere, stopRun } from "./detach.ts";
 import { type EventLog, EventLogError, type RunQuery } from "./event-log.ts";
 import { type Frames, framesOf, framesOfLines, loggedFrames, startingWith } from "./frames.ts";
@@ -45,7 +53,7 @@ export interface ChatHandlerOptions {
   ) => ChatRespondOptions | Promise<ChatRespondOptions>;
   /** With a log: told of each run, where the runtime ends work that nobody waits for (workers). */
   waitUntil?: (done: Promise<void>) => void;
-  /** Told of what is answered with 500, and of what a log throws. Default: `console.error`. */
+  /** Told of what is answered with 500, and of what a log throws, or a store that is read. Default: `console.error`. */
   onError?: (error: unknown) => void;
 }
 
@@ -68,14 +76,15 @@ export class ChatRuns {
   readonly #store: ChatStore;
   readonly #live = new LiveRuns();
 
-  /** @throws {@link ConfigError} where `authenticate` is missing */
+  /** @throws {@link ConfigError} for options that cannot work */
   constructor(agent: Agent, options: ChatHandlerOptions) {
     if (typeof options?.authenticate !== "function") {
       throw new ConfigError("authenticate", "expected a function that gives the user's id of a request");
     }
+    checkOptions(options, expected);
     this.#agent = agent;
     this.#options = options;
-    this.#store = options.store ?? memoryChatStore();
+    this.#store = options.store ? guardedStore(options.store, options.onError) : memoryChatStore();
   }
 
   /** The user who asks, or the response that turns them away. */
@@ -99,7 +108,7 @@ export class ChatRuns {
     if (log) {
       const { done } = await detach(run, log, { ...(onError && { onError }) });
       waitUntil?.(done);
-      return { runId: run.id, frames: readFrames(log, run.id, 0, toLines) };
+      return { runId: run.id, frames: this.#framesOf(log, run.id, 0, toLines) };
     }
     const events = this.#live.begin(run);
     if (!events) throw busy();
@@ -115,7 +124,7 @@ export class ChatRuns {
     if (found?.run.userId !== userId) throw notFound();
     const runId = found.run.id;
     if (found.isOver && toLines) return undefined;
-    const frames = readFrames(log, runId, from, toLines);
+    const frames = this.#framesOf(log, runId, from, toLines);
     if (!found.isOver) return { runId, frames };
     const first = await frames.next();
     return first && { runId, frames: startingWith(first, frames) };
@@ -140,6 +149,12 @@ export class ChatRuns {
     live.send(input);
   }
 
+  /** Other protocols have no numbers: they are read from their beginning. */
+  #framesOf(log: EventLog, runId: string, from: number, toLines: ToLines | undefined): Frames {
+    const guarded = guardedReading(log, this.#options.onError);
+    return toLines ? framesOfLines(toLines(attach(guarded, runId))) : loggedFrames(guarded, runId, from);
+  }
+
   async #find(query: RunQuery, userId: string): Promise<{ readonly id: string }> {
     const { log } = this.#options;
     const run = log ? (await log.find(query))?.run : this.#live.find(query)?.info;
@@ -148,9 +163,59 @@ export class ChatRuns {
   }
 }
 
-/** Other protocols have no numbers: they are read from their beginning. */
-function readFrames(log: EventLog, runId: string, from: number, toLines: ToLines | undefined): Frames {
-  return toLines ? framesOfLines(toLines(attach(log, runId))) : loggedFrames(log, runId, from);
+const originPattern = /^[a-z][a-z\d+.-]*:\/\/[^/?#]+$/;
+
+const expected: { readonly [option in keyof ChatHandlerOptions]-?: Expected } = {
+  authenticate: callable,
+  store: methods("load", "append"),
+  log: methods("begin", "append", "read", "end", "find", "requestStop", "beat"),
+  protocol: methods("read", "lines"),
+  path: { what: 'a path that begins with "/"', isRight: (path) => String(path).startsWith("/") },
+  maxBodyBytes: count,
+  cors: {
+    what: "`origins`, a list of texts such as https://app.example.org",
+    isRight: (cors) => {
+      const origins: unknown = Object(cors).origins;
+      return Array.isArray(origins) && origins.every((origin) => originPattern.test(String(origin)));
+    },
+  },
+  keepAliveMs: count,
+  respondOptions: callable,
+  waitUntil: callable,
+  onError: callable,
+};
+
+/** What a store throws when it is read would reach the client as what the run failed with. */
+function guardedStore(store: ChatStore, onError: ChatHandlerOptions["onError"]): ChatStore {
+  return {
+    async load(chat) {
+      try {
+        return await store.load(chat);
+      } catch (error) {
+        throw unreadable("the chat", error, onError);
+      }
+    },
+    append: (chat, message) => store.append(chat, message),
+  };
+}
+
+/** What a log throws when it is read would reach the client as what has broken the stream off. */
+function guardedReading(log: EventLog, onError: ChatHandlerOptions["onError"]): Pick<EventLog, "read"> {
+  return {
+    async *read(runId, options) {
+      try {
+        yield* log.read(runId, options);
+      } catch (error) {
+        throw error instanceof EventLogError ? error : unreadable("the run", error, onError);
+      }
+    },
+  };
+}
+
+/** The error as a client may see it; what it comes from is for `onError`. */
+function unreadable(what: string, cause: unknown, onError: ChatHandlerOptions["onError"]): MillraceError {
+  void report(cause, onError);
+  return new MillraceError(`${what} could not be read: something went wrong on the server`);
 }
 
 export function notFound(): HttpError {

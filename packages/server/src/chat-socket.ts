@@ -42,7 +42,7 @@ export type ChatSocketHandler = (request: Request) => Promise<Response | ServeSo
  *
  * A socket that closes leaves its run: that stops one that no log keeps.
  *
- * @throws {@link ConfigError} where `authenticate` is missing
+ * @throws {@link ConfigError} without `authenticate`, and for options that cannot work
  * @example
  * ```ts
  * import { createChatSocket } from "@millrace/server";

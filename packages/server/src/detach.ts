@@ -101,7 +101,12 @@ function beat(run: DetachableRun, log: EventLog, beatMs: number, onError: Detach
   let timer = setTimeout(ask, beatMs);
   let isOver = false;
   async function ask(): Promise<void> {
-    const reason = await log.beat(run.id).catch((error: unknown) => void report(error, onError));
+    let reason: string | undefined;
+    try {
+      reason = await log.beat(run.id);
+    } catch (error) {
+      void report(error, onError);
+    }
     if (isOver) return;
     if (reason !== undefined) run.stop(reason);
     else timer = setTimeout(ask, beatMs);

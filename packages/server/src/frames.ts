@@ -49,7 +49,7 @@ export function framesOf(events: AsyncIterable<StreamEvent>): Frames {
 }
 
 /** The frames of a run in a log. Leaving them does not touch the run. */
-export function loggedFrames(log: EventLog, runId: string, from: number): Frames {
+export function loggedFrames(log: Pick<EventLog, "read">, runId: string, from: number): Frames {
   const leaving = new AbortController();
   const lines = log.read(runId, { from, signal: leaving.signal })[Symbol.asyncIterator]();
   let seq = from;

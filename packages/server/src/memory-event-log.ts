@@ -1,4 +1,5 @@
 import type { RunInfo } from "millrace";
+import { checkOptions, count, milliseconds } from "./check-options.ts";
 import { type EventLog, EventLogError, type RunQuery } from "./event-log.ts";
 
 /** Options of {@link memoryEventLog}. */
@@ -22,8 +23,13 @@ interface Entry {
   readonly wakes: Set<() => void>;
 }
 
-/** A log in this process: for one server, and for tests. */
+/**
+ * A log in this process: for one server, and for tests.
+ *
+ * @throws {@link ConfigError} for options that cannot work
+ */
 export function memoryEventLog(options: MemoryEventLogOptions = {}): EventLog {
+  checkOptions(options, { ttlMs: milliseconds, maxCharacters: count });
   const { ttlMs = 300_000, maxCharacters = 64 * 1024 * 1024 } = options;
   /** In the order of their beginning. */
   const entries = new Map<string, Entry>();

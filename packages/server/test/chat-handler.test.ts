@@ -6,6 +6,8 @@ import { Agent, type Run, tool } from "millrace";
 import { scriptedModel } from "millrace/testing";
 import { WireDecoder } from "millrace/wire";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { agUI } from "../src/ag-ui.ts";
+import { aiSDK } from "../src/ai-sdk.ts";
 import { type ChatHandlerOptions, createChatHandler, detach, type EventLog, memoryEventLog } from "../src/index.ts";
 import { fileEventLog } from "../src/node.ts";
 import { all, authenticate, eventsOf, messagesOf, pause, say, serve, textIn, until } from "./serve.ts";
@@ -327,6 +329,47 @@ describe("a chat over HTTP", () => {
     expect(response.status).toBe(500);
     expect(await response.text()).not.toContain("password");
     expect(errors).toHaveLength(1);
+  });
+
+  it("tells onError, and no client, what a store or a log throws that is read", async () => {
+    const errors: unknown[] = [];
+    const secret = new Error("EACCES: /srv/secret, redis://10.0.0.5");
+    const onError = (error: unknown): void => void errors.push(error);
+    const store = { load: () => Promise.reject(secret), append: () => {} };
+    const read = async function* (): AsyncGenerator<string> {
+      yield '{"type":"run-start","seq":0,"at":1,"run":{"id":"r","agentName":"a","userId":"ada","chatId":"c1"}}';
+      throw secret;
+    };
+    const log = (): EventLog => ({ ...memoryEventLog(), read });
+    const ways = [{ store }, { log: log() }, { log: log(), protocol: aiSDK() }, { log: log(), protocol: agUI() }];
+    for (const own of ways) {
+      await using server = await serve(createChatHandler(slowAgent().agent, { authenticate, onError, ...own }));
+      const message = { id: "m1", role: "user", content: "Go", parts: [{ type: "text", text: "Go" }] };
+      const body = { chatId: "c1", input: "Go", id: "c1", threadId: "c1", runId: "r", messages: [message] };
+      const headers = { "content-type": "application/json" };
+      const response = await ask(server.url, { method: "POST", headers, body: JSON.stringify(body) });
+      const raw = await response.text();
+      expect(raw).toContain("could not be read: something went wrong on the server");
+      expect(raw).not.toMatch(/secret|10\.0/);
+    }
+    expect(errors).toEqual([secret, secret, secret, secret]);
+  });
+
+  it.each<[string, object]>([
+    ["store", { store: { load: () => [] } }],
+    ["log", { log: {} }],
+    ["path", { path: "chat" }],
+    ["maxBodyBytes", { maxBodyBytes: Number.NaN }],
+    ["keepAliveMs", { keepAliveMs: -1 }],
+    ["cors", { cors: { origins: "https://app.example" } }],
+    ["cors", { cors: { origins: ["*"] } }],
+    ["cors", { cors: { origins: ["https://app.example/"] } }],
+    ["authenticated", { authenticated: authenticate }],
+  ])("is not made with an option %s that cannot work", (option, own) => {
+    const make = (): unknown => createChatHandler(slowAgent().agent, { authenticate, ...own });
+    expect(make).toThrow(expect.objectContaining({ name: "ConfigError", option }));
+    const cors = { origins: ["https://app.example:8443", "capacitor://localhost"] };
+    expect(() => createChatHandler(slowAgent().agent, { authenticate, cors })).not.toThrow();
   });
 
   it.each([

@@ -35,6 +35,28 @@ describe("a run whose log fails", () => {
   });
 });
 
+it("no log is made with options that cannot work", () => {
+  expect(() => memoryEventLog({ ttlMs: Number.NaN })).toThrow("ttlMs: expected milliseconds from 0, got NaN");
+  expect(() => memoryEventLog({ maxCharacters: 0 })).toThrow("maxCharacters");
+  expect(() => fileEventLog("none", { lostMs: -1 })).toThrow("lostMs");
+});
+
+describe("a run whose log does not say what it is asked", () => {
+  it("goes on", async () => {
+    const errors: unknown[] = [];
+    const beat = (): never => expect.fail("no beat");
+    const onError = (error: unknown): void => void errors.push(error);
+    const { runId, done } = await detach(
+      respond({ delayMs: 5 }),
+      { ...memoryEventLog(), beat },
+      { beatMs: 5, onError },
+    );
+    await done;
+    expect(errors).not.toEqual([]);
+    expect(runId).toBeDefined();
+  });
+});
+
 describe("a log in memory", () => {
   it("forgets runs that ended long ago", async () => {
     const log = memoryEventLog({ ttlMs: 400 });

@@ -14,6 +14,7 @@ import {
 } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunInfo } from "millrace";
+import { checkOptions, milliseconds } from "../check-options.ts";
 import { type EventLog, EventLogError, type LoggedRun, type RunQuery } from "../event-log.ts";
 import { fileName } from "./file-name.ts";
 
@@ -44,8 +45,10 @@ const ownFile = /_[0-9a-f]{32}\.(run\.jsonl|chat)(\.[\w-]+)*$/;
  * mark at its end. Now and then, when a run begins, old ones are removed.
  *
  * @param folder is made where it is missing
+ * @throws {@link ConfigError} for options that cannot work
  */
 export function fileEventLog(folder: string, options: FileEventLogOptions = {}): EventLog {
+  checkOptions(options, { ttlMs: milliseconds, lostMs: milliseconds, pollMs: milliseconds });
   const { ttlMs = 86_400_000, lostMs = 15_000, pollMs = 100 } = options;
   const pathOf = (runId: string): string => join(folder, `${fileName(runId)}.run.jsonl`);
   const chatPath = (chat: { userId: string; chatId: string }): string =>
