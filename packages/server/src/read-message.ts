@@ -11,6 +11,14 @@ export interface ChatMessage {
 /** Longer ids are a fault or an attack. */
 const maxIdLength = 512;
 
+/** What a chat's id has to be, in words. */
+export const chatIdExpected: string = `expected a text of 1 to ${maxIdLength} characters`;
+
+/** Whether a client may call a chat so. */
+export function isChatId(id: unknown): id is string {
+  return typeof id === "string" && id !== "" && id.length <= maxIdLength;
+}
+
 /** A request's body of JSON. Throws {@link HttpError}. */
 export async function readBody(request: Request, maxBodyBytes: number): Promise<JsonObject> {
   const type = request.headers.get("content-type") ?? "";
@@ -58,9 +66,7 @@ export function parseObject(text: string): JsonObject {
 
 /** The message that an object from a client holds. Throws {@link HttpError}. */
 export function toMessage({ chatId, input }: JsonObject): ChatMessage {
-  if (typeof chatId !== "string" || chatId === "" || chatId.length > maxIdLength) {
-    throw new HttpError(400, "invalid-request", `chatId: expected a text of 1 to ${maxIdLength} characters`);
-  }
+  if (!isChatId(chatId)) throw new HttpError(400, "invalid-request", `chatId: ${chatIdExpected}`);
   return { chatId, input: toInput(input) };
 }
 

@@ -1,11 +1,9 @@
 import { ConfigError } from "millrace";
 import type { JsonObject } from "millrace/provider";
+import { chatIdExpected, isChatId } from "../read-message.ts";
 import type { ChatRequest, ProtocolOptions } from "./chat-protocol.ts";
 import type { ClientHistory } from "./client-history.ts";
 import { objectsOf } from "./from-client.ts";
-
-/** Longer ids are a fault or an attack. */
-const maxIdLength = 512;
 
 /** The user's last message, and what follows it. */
 export function newest(messages: unknown): readonly JsonObject[] {
@@ -20,9 +18,7 @@ export function toChatRequest(
   { history = "server" }: ProtocolOptions,
   names: { readonly chatId: string; readonly messages: string },
 ): ChatRequest {
-  if (typeof chatId !== "string" || chatId === "" || chatId.length > maxIdLength) {
-    throw new ConfigError(names.chatId, `expected a text of 1 to ${maxIdLength} characters`);
-  }
+  if (!isChatId(chatId)) throw new ConfigError(names.chatId, chatIdExpected);
   const last = messages.at(-1);
   if (last?.role !== "user") throw new ConfigError(names.messages, "expected the last message to be one of the user");
   return { chatId, input: last.content, ...(history === "client" && { history: messages.slice(0, -1) }) };
