@@ -42,7 +42,7 @@ export interface AgentDirectedFlowOptions {
 
 /** One way on, as the model sees it: by the name of its node. */
 export interface AgentDecision extends Pick<Decision, "next" | "metadata" | "cleanup"> {
-  /** When to choose it. */
+  /** When to choose it; also stands in drawings. */
   readonly description: string;
   readonly examples?: readonly DecisionExample[];
 }
@@ -125,11 +125,7 @@ export function agentDirectedFlow(options: AgentDirectedFlowOptions): Module {
   return {
     name,
     kind: "flow-control",
-    decisions: decisions.map(({ next, metadata, cleanup = false }) => ({
-      next,
-      cleanup,
-      ...(metadata && { metadata }),
-    })),
+    decisions: decisions.map(({ examples: _, ...decision }) => decision),
     ...(otherwise !== undefined && { default: otherwise }),
     ...(timeoutMs !== undefined && { timeoutMs }),
     run: (context) => decide(options, agent, context),

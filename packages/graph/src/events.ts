@@ -32,6 +32,30 @@ export interface GraphStart extends Base {
 export interface NodeOutline {
   readonly name: string;
   readonly dependencies: readonly string[];
+  /** Where it has one: what its condition is called. */
+  readonly condition?: string;
+  /** Its modules, in order, where there are several or nodes among them. */
+  readonly modules?: readonly ModuleOutline[];
+  /** Where its modules may lead. */
+  readonly decisions?: readonly DecisionOutline[];
+  /** In a run that goes on from a snapshot: where it stands, unless it waits. */
+  readonly status?: NodeStatus;
+}
+
+/** A module of a node, or a node within it, in words. */
+export interface ModuleOutline {
+  readonly name: string;
+  /** The modules of a node within the node. */
+  readonly modules?: readonly ModuleOutline[];
+}
+
+/** A way on from a flow control, in words. */
+export interface DecisionOutline {
+  readonly next: string;
+  /** What it says of itself, or what its condition is called; missing where it is taken without one. */
+  readonly label?: string;
+  /** Taken when no other one is. */
+  readonly isDefault?: boolean;
 }
 
 /** The nodes of the next step begin: those whose dependencies have all been dealt with. */

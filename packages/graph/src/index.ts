@@ -3,6 +3,7 @@
  *
  * @module
  */
+
 export {
   type AgentDecision,
   type AgentDirectedFlowOptions,
@@ -11,6 +12,7 @@ export {
 } from "./agent-directed-flow.ts";
 export { type AgentModuleOptions, agentModule } from "./agent-module.ts";
 export type { Condition, ConditionExpression, Values } from "./condition.ts";
+export { toDot, toMermaid } from "./draw.ts";
 export * from "./errors.ts";
 export type * from "./events.ts";
 export { type FlowControlOptions, flowControl } from "./flow-control.ts";
@@ -37,6 +39,7 @@ export {
   type OutcomeOptions,
   outcome,
 } from "./module.ts";
+export { type GraphView, initialGraphState, type NodeView, reduceGraph } from "./reduce-graph.ts";
 export { generatorExhausted } from "./run-module.ts";
 export type { SavedModule, SavedNode, Snapshot } from "./snapshot.ts";
 export { cacheSnapshots, type SnapshotStore } from "./snapshot-store.ts";

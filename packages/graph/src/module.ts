@@ -101,6 +101,8 @@ export interface AgentUse {
 export interface Decision {
   /** The node to go to. */
   readonly next: string;
+  /** In words, for drawings. Default: the condition's text, or the name of its function. */
+  readonly description?: string;
   /** Default: always. */
   readonly condition?: Condition;
   /** Told in the `decision` event. */
@@ -153,6 +155,7 @@ export function outcome(options: OutcomeOptions): Outcome {
 
 const checkDecision = fields({
   next: text,
+  description: text,
   condition: checkCondition,
   metadata: anything,
   conditionVariables: texts,

@@ -6,6 +6,7 @@ import type { GraphEvent, GraphFinal, NodeOutline } from "./events.ts";
 import type { GraphOptions } from "./graph-options.ts";
 import { Mutex } from "./mutex.ts";
 import { type NodeState, newNodeState } from "./node-state.ts";
+import { outlineOf } from "./outline.ts";
 import { Permits } from "./permits.ts";
 import type { Plan } from "./plan.ts";
 import type { SnapshotWriter } from "./snapshot-writer.ts";
@@ -132,8 +133,13 @@ export class RunState {
     if (costUsd !== undefined) this.costUsd = (this.costUsd ?? 0) + costUsd;
   }
 
-  /** The nodes and what they depend on now. */
+  /** The nodes as they stand now, in words. */
   outline(names: Iterable<string> = this.plan.nodes.keys()): NodeOutline[] {
-    return [...names].map((name) => ({ name, dependencies: this.plan.dependencies.get(name) ?? [] }));
+    return [...names].flatMap((name) => {
+      const node = this.plan.nodes.get(name);
+      const status = this.nodes.get(name)?.status ?? "waiting";
+      if (!node) return [];
+      return [{ ...outlineOf(node, this.plan.dependencies.get(name)), ...(status !== "waiting" && { status }) }];
+    });
   }
 }

@@ -83,7 +83,7 @@ export function stateOf(run: RunState, number: number, over: GraphStopReason | u
     task: task.toJSON(),
     ...(over && { over }),
     nodes: [...run.nodes].map(([name, state]) => savedNode(name, state)),
-    outline: run.outline(),
+    outline: [...run.plan.dependencies].map(([name, dependencies]) => ({ name, dependencies })),
     steps,
     index,
     ...(pending && { pending: [...pending] }),
