@@ -140,7 +140,7 @@ function dotBox({ id, label, boxes, status = "waiting" }: Box, indent: string, i
 /** Within Mermaid's quotes: what may have a meaning there is written by its number. */
 function mermaidText(text: string): string {
   return printable(text)
-    .replaceAll(/[^\p{L}\p{M}\p{N}\n _.,:/=()+-]/gu, (sign) => `#${sign.codePointAt(0)};`)
+    .replaceAll(/[^\p{L}\p{M}\p{N}\n _.,/=()+-]/gu, (sign) => `#${sign.codePointAt(0)};`)
     .replaceAll("\n", "<br>");
 }
 
