@@ -1,5 +1,6 @@
 import { ConfigError, ModelError } from "millrace";
 import { type ScriptedStep, scriptedModel } from "millrace/testing";
+import { WireDecoder, WireEncoder } from "millrace/wire";
 import { expect, test } from "vitest";
 import {
   type AgentDirectedFlowOptions,
@@ -54,7 +55,10 @@ test("goes where the model says, and tells of its run, its votes and what it spe
     metadata: { urgent: true, votes: [{ decision: "Complaint", thoughts: "It is Complaint." }] },
   });
   const inner = events.flatMap((event) => (event.type === "sub-agent" ? [event.event] : []));
-  expect(inner[0]).toMatchObject({ type: "run-start", run: { parent: { runId: run.id }, userId: "u1" } });
+  expect(inner[0]).toMatchObject({
+    type: "run-start",
+    run: { parent: { runId: run.id, callId: expect.stringMatching(/_1$/) }, userId: "u1" },
+  });
   expect(inner.some((event) => event.type === "tool-call-start" && event.name === "make_decision")).toBe(true);
   const final = inner.at(-1);
   expect(final?.type === "final" && final.usage).toEqual(run.final?.usage);
@@ -113,6 +117,20 @@ test("tells the model the ways, the examples each once, what was said, and the m
   expect(messages).toHaveLength(1);
   expect(messages?.[0]).toMatchObject({ role: "user", content: expect.stringMatching(/\n\nThen two bags\.$/) });
   expect(JSON.stringify(messages)).toContain("Yes.");
+});
+
+test("the events of voters are told apart behind a wire", async () => {
+  const { graph } = routing([vote("order"), vote("order"), vote("order")], { voters: 3 });
+  const encoder = new WireEncoder();
+  const decoder = new WireDecoder();
+  const runs = new Set<string>();
+  for await (const event of graph.run(letter(), call)) {
+    const received = decoder.decode(JSON.parse(encoder.encode(event)));
+    if (event.type !== "sub-agent" || received.type !== "sub-agent") continue;
+    expect(received.event.run).toEqual(event.event.run);
+    runs.add(received.event.run.id);
+  }
+  expect(runs.size).toBe(3);
 });
 
 test("each visit counts its own votes", async () => {

@@ -87,7 +87,10 @@ export interface ModuleProgress extends OfModule {
   readonly progress: unknown;
 }
 
-/** An event of an agent that runs as a module: the core's `sub-agent` event, and where it happens. */
+/**
+ * An event of an agent that runs as a module, or that a module asks: the core's `sub-agent` event, and where it happens.
+ * Its `callId` is that of the module's execution; of agents that it asks with `_1`, `_2` … behind it.
+ */
 export interface NodeAgent extends SubAgent {
   readonly node: string;
   readonly module: string;

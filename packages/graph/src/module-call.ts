@@ -29,7 +29,7 @@ export class ModuleCall implements ModuleContext {
   readonly visit: number;
   readonly attempt: number;
   input: unknown;
-  /** Whether a generator gave a value: counted when the module is done, so that a snapshot has both or none. */
+  /** Whether a generator gave a value, or its end: counted when the module is done, so that a snapshot has both or none. */
   hasTakenValue = false;
   /** What was said with an agent: kept when the module is done. */
   history: readonly Message[] | undefined;
@@ -43,8 +43,9 @@ export class ModuleCall implements ModuleContext {
   #controller: AbortController | undefined;
   /** Progress that waits for the reader. */
   #waiting = 0;
-  /** How many agents it waits for. */
+  /** How many agents it has asked, and how many of them it waits for. */
   #asked = 0;
+  #awaited = 0;
   #isOver = false;
   /** Events of the module that wait for the reader, and since when there are any: that time does not count. */
   #held = 0;
@@ -120,11 +121,12 @@ export class ModuleCall implements ModuleContext {
 
   async sendMessage(agent: Agent, input: Input, options: AgentAskOptions = {}): Promise<Final> {
     this.check();
-    this.#asked++;
+    const callId = `${this.callId}_${++this.#asked}`;
+    this.#awaited++;
     try {
-      return await readAgent(this.#run, this, { agent, input, options }, (step) => step);
+      return await readAgent(this.#run, this, { agent, input, options, callId }, (step) => step);
     } finally {
-      this.#asked--;
+      this.#awaited--;
     }
   }
 
@@ -165,7 +167,7 @@ export class ModuleCall implements ModuleContext {
       const heldMs = this.#heldMs;
       this.#heldMs = 0;
       if (heldMs > 0) this.#limit(heldMs, graceMs);
-      else this.#cut(timedOut(this, this.#timeoutMs), this.#asked > 0 ? this.#graceMs : graceMs);
+      else this.#cut(timedOut(this, this.#timeoutMs), this.#awaited > 0 ? this.#graceMs : graceMs);
     });
     this.#cleanups.push(clear);
   }

@@ -13,9 +13,8 @@ export async function runAgent(
   const { node, module } = call;
   const asked = await call.wait(Promise.resolve(run.bound(async () => prompt(call))));
   const history = remembers ? run.node(node).modules?.get(module)?.history : undefined;
-  const final = await readAgent(run, call, { agent, input: asked, options: history ? { history } : {} }, (step) =>
-    call.wait(step),
-  );
+  const question = { agent, input: asked, options: history ? { history } : {}, callId: call.callId };
+  const final = await readAgent(run, call, question, (step) => call.wait(step));
   const result = resultOf(final, node, module);
   if (remembers) call.history = final.history.messages;
   return result;
@@ -26,6 +25,8 @@ export interface AgentQuestion {
   readonly agent: Agent;
   readonly input: Input;
   readonly options: AgentAskOptions;
+  /** One run has one: who reads the events from a wire tells the runs apart by it. */
+  readonly callId: string;
 }
 
 /**
@@ -36,10 +37,10 @@ export interface AgentQuestion {
 export async function readAgent(
   run: RunState,
   call: ModuleCall,
-  { agent, input, options }: AgentQuestion,
+  { agent, input, options, callId }: AgentQuestion,
   wait: <T>(step: Promise<T>) => Promise<T>,
 ): Promise<Final> {
-  const { callId, node, module, userId, chatId, deps, signal, runId } = call;
+  const { node, module, userId, chatId, deps, signal, runId } = call;
   const parent = { runId, callId };
   const events = run.bound(() => agent.respond(input, { ...options, userId, chatId, deps, signal, parent }));
   try {

@@ -146,11 +146,19 @@ class GraphTrace {
 
   #module(module: Module): Module {
     const { agent: use } = module;
-    if (use) return { ...module, agent: { ...use, agent: use.agent.with({ wrap: this.#wrap }) } };
+    if (use) {
+      const wrap = (start: RunStart): RunWrapper => {
+        const { runId = "", callId = "" } = start.run.parent ?? {};
+        const run = this.#runs.get(runId);
+        return traceRun(this.#telemetry, start, run?.modules.get(callId)?.context ?? run?.context);
+      };
+      return { ...module, agent: { ...use, agent: use.agent.with({ wrap }) } };
+    }
     const within: Within = (call, work) => {
       const scope = this.#moduleScope(call.runId, call, Date.now(), call.visit);
-      const traced = wrapping(call, this.#wrap);
-      return scope ? context.with(scope.context, () => work(traced)) : work(traced);
+      if (!scope) return work(call);
+      const traced = wrapping(call, (start) => traceRun(this.#telemetry, start, scope.context));
+      return context.with(scope.context, () => work(traced));
     };
     return {
       ...module,
@@ -160,13 +168,6 @@ class GraphTrace {
       },
     };
   }
-
-  /** Puts an agent's run into the span of the module that asks it. */
-  readonly #wrap = (start: RunStart): RunWrapper => {
-    const { runId = "", callId = "" } = start.run.parent ?? {};
-    const run = this.#runs.get(runId);
-    return traceRun(this.#telemetry, start, run?.modules.get(callId)?.context ?? run?.context);
-  };
 
   #errorOf(error: Error): SpanError | undefined {
     const { type, message } = spanErrorOf(error);
