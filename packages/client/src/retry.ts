@@ -1,5 +1,5 @@
+import { sleep } from "millrace/runs";
 import { ConnectionError } from "./connection-error.ts";
-import { sleep } from "./sleep.ts";
 
 /** How a lost connection is made again. */
 export interface RetryOptions {

@@ -6,8 +6,8 @@ import {
   ConfigError,
   MillraceError,
 } from "millrace";
+import { type Check, callable, count, fields, flag, milliseconds, texts, wrong } from "millrace/runs";
 import { attach } from "./attach.ts";
-import { callable, checkOptions, count, type Expected, methods } from "./check-options.ts";
 import { detach, runHere, stopRun } from "./detach.ts";
 import { type EventLog, EventLogError, type RunQuery } from "./event-log.ts";
 import { type Frames, framesOf, framesOfLines, loggedFrames, startingWith } from "./frames.ts";
@@ -81,7 +81,7 @@ export class ChatRuns {
     if (typeof options?.authenticate !== "function") {
       throw new ConfigError("authenticate", "expected a function that gives the user's id of a request");
     }
-    checkOptions(options, expected);
+    checkOptions(options, "");
     this.#agent = agent;
     this.#options = options;
     this.#store = options.store ? guardedStore(options.store, options.onError) : memoryChatStore();
@@ -163,27 +163,39 @@ export class ChatRuns {
   }
 }
 
-const originPattern = /^[a-z][a-z\d+.-]*:\/\/[^/?#]+$/;
+/** An object with these methods. */
+const methods =
+  (...names: readonly string[]): Check =>
+  (value, at) => {
+    for (const name of names) callable(Object(value)[name], `${at}.${name}`);
+  };
 
-const expected: { readonly [option in keyof ChatHandlerOptions]-?: Expected } = {
+/** Such as `https://app.example.org`: as browsers send it, so with a slash at its end it would never be met. */
+const origins: Check = (value, at) => {
+  texts(value, at);
+  for (const origin of Object(value)) {
+    if (!/^[a-z][a-z\d+.-]*:\/\/[^/?#]+$/.test(origin))
+      throw wrong(at, "origins such as https://app.example.org", origin);
+  }
+};
+
+const path: Check = (value, at) => {
+  if (!String(value).startsWith("/")) throw wrong(at, 'a path that begins with "/"', value);
+};
+
+const checkOptions = fields({
   authenticate: callable,
   store: methods("load", "append"),
   log: methods("begin", "append", "read", "end", "find", "requestStop", "beat"),
   protocol: methods("read", "lines"),
-  path: { what: 'a path that begins with "/"', isRight: (path) => String(path).startsWith("/") },
+  path,
   maxBodyBytes: count,
-  cors: {
-    what: "`origins`, a list of texts such as https://app.example.org",
-    isRight: (cors) => {
-      const origins: unknown = Object(cors).origins;
-      return Array.isArray(origins) && origins.every((origin) => originPattern.test(String(origin)));
-    },
-  },
-  keepAliveMs: count,
+  cors: fields({ origins, credentials: flag }),
+  keepAliveMs: milliseconds,
   respondOptions: callable,
   waitUntil: callable,
   onError: callable,
-};
+} satisfies Record<keyof ChatHandlerOptions, Check>);
 
 /** What a store throws when it is read would reach the client as what the run failed with. */
 function guardedStore(store: ChatStore, onError: ChatHandlerOptions["onError"]): ChatStore {

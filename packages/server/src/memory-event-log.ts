@@ -1,5 +1,5 @@
 import type { RunInfo } from "millrace";
-import { checkOptions, count, milliseconds } from "./check-options.ts";
+import { count, fields, millisecondsOrNone } from "millrace/runs";
 import { type EventLog, EventLogError, type RunQuery } from "./event-log.ts";
 
 /** Options of {@link memoryEventLog}. */
@@ -12,6 +12,8 @@ export interface MemoryEventLogOptions {
    */
   maxCharacters?: number;
 }
+
+const checkOptions = fields({ ttlMs: millisecondsOrNone, maxCharacters: count });
 
 interface Entry {
   readonly run: RunInfo;
@@ -29,7 +31,7 @@ interface Entry {
  * @throws {@link ConfigError} for options that cannot work
  */
 export function memoryEventLog(options: MemoryEventLogOptions = {}): EventLog {
-  checkOptions(options, { ttlMs: milliseconds, maxCharacters: count });
+  checkOptions(options, "");
   const { ttlMs = 300_000, maxCharacters = 64 * 1024 * 1024 } = options;
   /** In the order of their beginning. */
   const entries = new Map<string, Entry>();

@@ -356,14 +356,14 @@ describe("a chat over HTTP", () => {
   });
 
   it.each<[string, object]>([
-    ["store", { store: { load: () => [] } }],
-    ["log", { log: {} }],
+    ["store.append", { store: { load: () => [] } }],
+    ["log.begin", { log: {} }],
     ["path", { path: "chat" }],
     ["maxBodyBytes", { maxBodyBytes: Number.NaN }],
-    ["keepAliveMs", { keepAliveMs: -1 }],
-    ["cors", { cors: { origins: "https://app.example" } }],
-    ["cors", { cors: { origins: ["*"] } }],
-    ["cors", { cors: { origins: ["https://app.example/"] } }],
+    ["keepAliveMs", { keepAliveMs: 0 }],
+    ["cors.origins", { cors: { origins: "https://app.example" } }],
+    ["cors.origins", { cors: { origins: ["*"] } }],
+    ["cors.origins", { cors: { origins: ["https://app.example/"] } }],
     ["authenticated", { authenticated: authenticate }],
   ])("is not made with an option %s that cannot work", (option, own) => {
     const make = (): unknown => createChatHandler(slowAgent().agent, { authenticate, ...own });

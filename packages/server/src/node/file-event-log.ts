@@ -14,7 +14,7 @@ import {
 } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunInfo } from "millrace";
-import { checkOptions, milliseconds } from "../check-options.ts";
+import { fields, millisecondsOrNone } from "millrace/runs";
 import { type EventLog, EventLogError, type LoggedRun, type RunQuery } from "../event-log.ts";
 import { fileName } from "./file-name.ts";
 
@@ -30,6 +30,8 @@ export interface FileEventLogOptions {
   /** How often a reader looks for what another process has written, in milliseconds. Default: 100. */
   pollMs?: number;
 }
+
+const checkOptions = fields({ ttlMs: millisecondsOrNone, lostMs: millisecondsOrNone, pollMs: millisecondsOrNone });
 
 /** Written after the last event: no line of JSON. */
 const endMark = "end";
@@ -48,7 +50,7 @@ const ownFile = /_[0-9a-f]{32}\.(run\.jsonl|chat)(\.[\w-]+)*$/;
  * @throws {@link ConfigError} for options that cannot work
  */
 export function fileEventLog(folder: string, options: FileEventLogOptions = {}): EventLog {
-  checkOptions(options, { ttlMs: milliseconds, lostMs: milliseconds, pollMs: milliseconds });
+  checkOptions(options, "");
   const { ttlMs = 86_400_000, lostMs = 15_000, pollMs = 100 } = options;
   const pathOf = (runId: string): string => join(folder, `${fileName(runId)}.run.jsonl`);
   const chatPath = (chat: { userId: string; chatId: string }): string =>
