@@ -5,19 +5,20 @@ import { GraphError } from "./errors.ts";
 import type { GraphFinal, GraphStopReason, NodeReport } from "./events.ts";
 import type { RunState } from "./run-state.ts";
 import { save } from "./snapshot-writer.ts";
+import { Task } from "./task.ts";
 
 /** Closes what is open, ends the task, writes down what came of it, and says how the run ended. */
 export async function endRun(run: RunState, reached: GraphStopReason): Promise<GraphFinal> {
   await within(run.options.graceMs, closeGenerators(run));
   const failedChains = chainsOf(run);
   const ending = endingOf(run, reached, failedChains);
-  if (run.task.status === "executing") {
-    endTask(run, ending);
-    const written = tellEnd(run, failedChains).catch((error: unknown) => {
+  if (run.hasTask && run.task.status === "executing") {
+    const written = tellEnd(run, ending, failedChains).catch((error: unknown) => {
       run.failure ??= asError(error);
     });
     // A run that was stopped does not wait for a cache that does not answer.
     await (run.control.stopped ? within(run.options.graceMs, written) : written);
+    endTask(run, run.task, run.failure ? { status: "failed", why: run.failure } : ending);
     if (!run.failure && !run.control.stopped) await save(run, ending.stopReason);
   }
   if (ending.stopReason === "stopped" && run.control.stopped) {
@@ -78,16 +79,18 @@ function endingOf(run: RunState, reached: GraphStopReason, failedChains: GraphFi
   return { stopReason: "error", status: "failed", why, error: why };
 }
 
-function endTask({ task, results }: RunState, { status, why }: Ending): void {
+function endTask({ results }: RunState, task: Task, { status, why }: Pick<Ending, "status" | "why">): void {
   const result = { ...results };
   if (status === "complete" || !why) task.complete(result);
   else task.fail(why, result, status === "partial_failure" ? status : "failed");
 }
 
-/** The task's last state, for modules of others and for who waits at the mailboxes. */
-async function tellEnd(run: RunState, failedChains: GraphFinal["failedChains"]): Promise<void> {
-  const { cache, options, task, results } = run;
-  await cache.set("task", run.taskState);
+/** The task as it will have ended, for modules of others and for who waits at the mailboxes. Only then has it ended. */
+async function tellEnd(run: RunState, ending: Ending, failedChains: GraphFinal["failedChains"]): Promise<void> {
+  const { cache, options, results } = run;
+  const task = Task.from(run.task.toJSON());
+  endTask(run, task, ending);
+  await cache.set("task", task.toJSON());
   const failed = failedChains.length > 0 ? { failedChains } : {};
   await cache.publish(options.outputMailbox, { status: task.status, result: { ...results }, ...failed });
 }

@@ -1,30 +1,25 @@
 import { type Cache, MemoryCache } from "@millrace/cache";
 import { ConfigError } from "millrace";
-import {
-  anything,
-  type Check,
-  count,
-  fields,
-  HookRunner,
-  list,
-  millisecondsOrNone,
-  newId,
-  readToEnd,
-  text,
-  wrong,
-} from "millrace/runs";
+import { HookRunner, newId, readToEnd } from "millrace/runs";
 import { SnapshotError } from "./errors.ts";
 import type { GraphFinal } from "./events.ts";
-import { type GraphNode, isNode } from "./graph-node.ts";
-import type { GraphOptions, GraphRunOptions, ResumeOptions } from "./graph-options.ts";
+import type { GraphNode } from "./graph-node.ts";
+import {
+  checkGraphOptions,
+  checkResumeOptions,
+  checkRunOptions,
+  type GraphOptions,
+  type GraphRunOptions,
+  type ResumeOptions,
+} from "./graph-options.ts";
 import { GraphRun } from "./graph-run.ts";
 import { Plan } from "./plan.ts";
 import { RunState } from "./run-state.ts";
-import { type Origin, restore, type Snapshot } from "./snapshot.ts";
+import { checkVersion, type Origin, restore, type Snapshot } from "./snapshot.ts";
 import { decodeSnapshot } from "./snapshot-codec.ts";
 import { cacheSnapshots, type SnapshotStore } from "./snapshot-store.ts";
 import { SnapshotWriter } from "./snapshot-writer.ts";
-import { Task, TaskError } from "./task.ts";
+import { checkIsTask, Task, TaskError } from "./task.ts";
 
 /**
  * A graph of nodes that carries out tasks: step by step, what depends on nothing that is still to come side by side.
@@ -71,6 +66,7 @@ export class GraphAgent {
    * @throws {@link ConfigError} at once, naming the option that cannot work
    */
   run(task: Task, options: GraphRunOptions): GraphRun {
+    checkIsTask(task, "task");
     checkRunOptions(options, "");
     if (task.status !== "waiting") throw new TaskError(task.id, task.status, "executing");
     return new GraphRun(this.#state(task, options, this.#plan), { damaged: [] });
@@ -142,6 +138,7 @@ export class GraphAgent {
 
   #resume(snapshot: Snapshot, options: ResumeOptions, damaged: Origin["damaged"]): GraphRun {
     checkResumeOptions(options, "");
+    checkVersion(snapshot);
     const { nodes = [], ...rest } = options;
     const state = this.#state(Task.from(snapshot.task), rest, this.#plan);
     const known = new Set(snapshot.outline.map(({ name }) => name));
@@ -180,55 +177,4 @@ export class GraphAgent {
 
 function savesAnything(plan: Plan): boolean {
   return [...plan.nodes.values()].some(({ snapshot }) => snapshot !== "never");
-}
-
-const checkNodes: Check = (value, at) => {
-  list(value, at);
-  for (const [index, node] of Object.entries(Object(value))) {
-    if (!isNode(node)) throw wrong(`${at}[${index}]`, "a node made by node()", node);
-  }
-};
-
-const checkOptions = fields({
-  name: text,
-  nodes: checkNodes,
-  cache: anything,
-  maxConcurrency: count,
-  maxTotalIterations: count,
-  outputMailbox: text,
-  errorMailbox: text,
-  snapshots: anything,
-  keepSnapshots: count,
-  graceMs: millisecondsOrNone,
-  hooks: anything,
-} satisfies Record<keyof GraphOptions, Check>);
-
-const checkGraphOptions: Check = (value, at) => {
-  checkOptions(value, at);
-  text(Object(value).name, "name");
-  checkNodes(Object(value).nodes, "nodes");
-};
-
-const runFields = {
-  userId: text,
-  chatId: text,
-  signal: anything,
-  deps: anything,
-  hooks: anything,
-} satisfies Record<keyof GraphRunOptions, Check>;
-
-const checkRunOptions: Check = (value, at) => {
-  fields(runFields)(value, at);
-  requireOwner(value);
-};
-
-const checkResumeOptions: Check = (value, at) => {
-  fields({ ...runFields, nodes: checkNodes })(value, at);
-  requireOwner(value);
-};
-
-function requireOwner(value: unknown): void {
-  for (const key of ["userId", "chatId"]) {
-    if (Object(value)[key] === undefined) throw new ConfigError(key, "is required");
-  }
 }

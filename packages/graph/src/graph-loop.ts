@@ -50,6 +50,7 @@ async function begin(run: RunState, { snapshot, damaged }: Origin): Promise<void
   let refusal: unknown;
   try {
     if (!snapshot) run.task.begin();
+    run.hasTask = true;
   } catch (error) {
     refusal = error;
   }

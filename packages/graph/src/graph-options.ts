@@ -1,7 +1,20 @@
 import type { Cache } from "@millrace/cache";
-import type { HooksOf } from "millrace/runs";
+import { ConfigError } from "millrace";
+import {
+  anything,
+  type Check,
+  callable,
+  count,
+  fields,
+  type HooksOf,
+  isObject,
+  list,
+  millisecondsOrNone,
+  text,
+  wrong,
+} from "millrace/runs";
 import type { GraphEvent } from "./events.ts";
-import type { GraphNode } from "./graph-node.ts";
+import { type GraphNode, isNode } from "./graph-node.ts";
 import type { SnapshotStore } from "./snapshot-store.ts";
 
 /**
@@ -55,4 +68,70 @@ export interface GraphRunOptions {
 export interface ResumeOptions extends GraphRunOptions {
   /** Nodes that were added while the task ran, made again: functions cannot be saved. */
   nodes?: readonly GraphNode[];
+}
+
+const checkNodes: Check = (value, at) => {
+  list(value, at);
+  for (const [index, node] of Object.entries(Object(value))) {
+    if (!isNode(node)) throw wrong(`${at}[${index}]`, "a node made by node()", node);
+  }
+};
+
+/** By what it can do: there may be another copy of the package that made it. */
+const having =
+  (...methods: readonly string[]): Check =>
+  (value, at) => {
+    if (!isObject(value)) throw wrong(at, `an object with ${methods.join(", ")}`, value);
+    for (const method of methods) callable(value[method], `${at}.${method}`);
+  };
+
+const checkSignal: Check = (value, at) => {
+  if (!isObject(value) || !("aborted" in value)) throw wrong(at, "an AbortSignal", value);
+};
+
+const checkOptions = fields({
+  name: text,
+  nodes: checkNodes,
+  cache: having("scoped", "get", "set", "publish"),
+  maxConcurrency: count,
+  maxTotalIterations: count,
+  outputMailbox: text,
+  errorMailbox: text,
+  snapshots: having("write", "read", "list", "delete"),
+  keepSnapshots: count,
+  graceMs: millisecondsOrNone,
+  hooks: anything,
+} satisfies Record<keyof GraphOptions, Check>);
+
+/** Throws {@link ConfigError} naming the first option of a graph that cannot work. */
+export const checkGraphOptions: Check = (value, at) => {
+  checkOptions(value, at);
+  text(Object(value).name, "name");
+  checkNodes(Object(value).nodes, "nodes");
+};
+
+const runFields = {
+  userId: text,
+  chatId: text,
+  signal: checkSignal,
+  deps: anything,
+  hooks: anything,
+} satisfies Record<keyof GraphRunOptions, Check>;
+
+/** Throws {@link ConfigError} naming the first option of a run that cannot work. */
+export const checkRunOptions: Check = (value, at) => {
+  fields(runFields)(value, at);
+  requireOwner(value);
+};
+
+/** Throws {@link ConfigError} naming the first option of a resumed run that cannot work. */
+export const checkResumeOptions: Check = (value, at) => {
+  fields({ ...runFields, nodes: checkNodes })(value, at);
+  requireOwner(value);
+};
+
+function requireOwner(value: unknown): void {
+  for (const key of ["userId", "chatId"]) {
+    if (Object(value)[key] === undefined) throw new ConfigError(key, "is required");
+  }
 }

@@ -1,6 +1,19 @@
 import type { Cache } from "@millrace/cache";
 import type { Agent, Final, Input, RespondOptions } from "millrace";
-import { anything, type Check, callable, fields, flag, list, milliseconds, oneOf, text, texts } from "millrace/runs";
+import {
+  anything,
+  type Check,
+  callable,
+  fields,
+  flag,
+  isObject,
+  list,
+  milliseconds,
+  oneOf,
+  text,
+  texts,
+  wrong,
+} from "millrace/runs";
 import { type Condition, checkCondition } from "./condition.ts";
 import type { GraphNode } from "./graph-node.ts";
 import type { TaskState } from "./task.ts";
@@ -148,10 +161,21 @@ export class Outcome {
  *   modules: [({ results }) => (results["draft"] === "" ? outcome({ next: "draft", cleanup: true }) : "good")],
  * });
  * ```
+ *
+ * @throws {@link ConfigError} naming the option that cannot work; in a module, that is its failure
  */
 export function outcome(options: OutcomeOptions): Outcome {
+  checkOutcome(options, "outcome");
   return new Outcome(options);
 }
+
+const checkOutcome = fields({
+  result: anything,
+  next: text,
+  cleanup: flag,
+  metadata: anything,
+  newNodes: list,
+} satisfies Record<keyof OutcomeOptions, Check>);
 
 const checkDecision = fields({
   next: text,
@@ -174,6 +198,7 @@ export const checkDecisions: Check = (value, at) => {
 const checkMiddlewares: Check = (value, at) => {
   list(value, at);
   for (const [index, middleware] of Object.entries(Object(value))) {
+    if (!isObject(middleware)) throw wrong(`${at}[${index}]`, "an object with before, after, or both", middleware);
     for (const name of ["before", "after"]) {
       const stage: unknown = Object(middleware)[name];
       if (stage !== undefined) callable(stage, `${at}[${index}].${name}`);

@@ -29,7 +29,7 @@ export interface Turn {
 export interface ModuleState {
   /** It succeeded in the present visit. */
   done?: { readonly result: unknown; readonly outcome?: Outcome };
-  /** A generator: how many values it has given. */
+  /** A generator: how often it was asked for a value. */
   position?: number;
   /** An agent: what was said. */
   history?: readonly Message[];

@@ -100,9 +100,8 @@ async function visit(run: RunState, call: ModuleCall, module: Module): Promise<u
     for (let at = 0; at < position; at++) await ask(run, call, () => generator?.next(call));
   }
   const step = await ask(run, call, () => generator?.next(call));
-  if (!step || step.done) return step?.value ?? generatorExhausted;
   call.hasTakenValue = true;
-  return step.value;
+  return step?.done ? (step.value ?? generatorExhausted) : step?.value;
 }
 
 /** Calls what is the user's, and waits for what it gives. */

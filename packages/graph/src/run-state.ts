@@ -71,6 +71,8 @@ export class RunState {
   /** What is wrong with the run itself: not with a node, but with the cache or the snapshots. */
   failure: Error | undefined;
   final: GraphFinal | undefined;
+  /** Whether the task is this run's to end: not where another run has begun it. */
+  hasTask = false;
   readonly startedAt: number = Date.now();
   #taskState: TaskState | undefined;
   #seq = 0;

@@ -1,4 +1,5 @@
 import type { Message, Usage } from "millrace";
+import { isObject } from "millrace/runs";
 import { NodeError, type NodeFailureKind, SnapshotError } from "./errors.ts";
 import type { GraphStopReason, NodeOutline, NodeStatus } from "./events.ts";
 import { type GraphNode, isNode, type modulesOf } from "./graph-node.ts";
@@ -123,6 +124,18 @@ function savedModule(path: string, { done, position, history }: ModuleState): Sa
     ...(position !== undefined && { position }),
     ...(history && { history }),
   };
+}
+
+/**
+ * Refuses what no version of this package can go on from.
+ *
+ * @throws {@link SnapshotError} of kind `version`
+ */
+export function checkVersion(snapshot: Snapshot): void {
+  const { version, task } = Object(snapshot);
+  if (version === 1 && isObject(task)) return;
+  const message = `expected a snapshot of version 1, got ${version === undefined ? "something else" : `version ${version}`}`;
+  throw new SnapshotError(message, { kind: "version", taskId: String(Object(task).id) });
 }
 
 /**

@@ -1,3 +1,4 @@
+import { ConfigError } from "millrace";
 import { expect, test } from "vitest";
 import { Task, TaskError, type TaskStatus } from "./task.ts";
 
@@ -58,4 +59,16 @@ test("comes back from its plain data", () => {
   task.begin();
   task.fail(new Error("no"), { a: 1 });
   expect(Task.from(task.toJSON()).toJSON()).toEqual(task.toJSON());
+});
+
+test.each([
+  ["no options", "null", "task"],
+  ["no type", '{ "objective": "o" }', "task.type"],
+  ["no objective", '{ "type": "t" }', "task.objective"],
+  ["an id that is no place of its own", '{ "type": "t", "objective": "o", "id": "" }', "id"],
+  ["parameters without names", '{ "type": "t", "objective": "o", "params": "x" }', "params"],
+  ["a slip of the pen", '{ "type": "t", "objective": "o", "parms": {} }', "no such option"],
+])("refuses %s", (_, json, message) => {
+  expect(() => new Task(JSON.parse(json))).toThrow(ConfigError);
+  expect(() => new Task(JSON.parse(json))).toThrow(message);
 });

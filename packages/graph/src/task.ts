@@ -1,4 +1,5 @@
 import { type ErrorJson, errorJson, MillraceError } from "millrace";
+import { type Check, fields, isObject, text, wrong } from "millrace/runs";
 
 /** Where a task stands. `partial_failure`: some of its nodes succeeded, some failed. */
 export type TaskStatus = "waiting" | "executing" | "complete" | "failed" | "partial_failure";
@@ -11,7 +12,7 @@ export interface TaskOptions {
   objective: string;
   /** What the modules need to know: plain data. Default: nothing. */
   params?: Readonly<Record<string, unknown>>;
-  /** Default: a new UUID. */
+  /** Any text that is not empty, no two tasks the same. Default: a new UUID. */
   id?: string;
 }
 
@@ -27,6 +28,27 @@ export interface TaskState {
   /** Why it failed, or failed in part. */
   readonly error?: ErrorJson;
 }
+
+const checkOptions = fields({
+  type: text,
+  objective: text,
+  params: (value, at) => {
+    if (!isObject(value)) throw wrong(at, "an object", value);
+  },
+  id: text,
+} satisfies Record<keyof TaskOptions, Check>);
+
+function checkTask(options: TaskOptions, at: string): void {
+  checkOptions(options, at);
+  text(options.type, `${at}.type`);
+  text(options.objective, `${at}.objective`);
+}
+
+/** Throws {@link ConfigError} for what is no {@link Task}: by what it can do, for there may be another copy of the package. */
+export const checkIsTask: Check = (value, at) => {
+  const isTask = isObject(value) && typeof value["begin"] === "function" && typeof value["toJSON"] === "function";
+  if (!isTask) throw wrong(at, "a Task: new Task({ type, objective })", value);
+};
 
 /** Where a task may go from where it stands. */
 const transitions: Record<TaskStatus, readonly TaskStatus[]> = {
@@ -76,7 +98,10 @@ export class Task {
   #result: unknown;
   #error: Error | ErrorJson | undefined;
 
-  constructor({ type, objective, params = {}, id = crypto.randomUUID() }: TaskOptions) {
+  /** @throws {@link ConfigError} naming the option that cannot work */
+  constructor(options: TaskOptions) {
+    checkTask(options, "task");
+    const { type, objective, params = {}, id = crypto.randomUUID() } = options;
     this.id = id;
     this.type = type;
     this.objective = objective;
@@ -84,11 +109,11 @@ export class Task {
   }
 
   /** A task from its plain data, standing where it stood. */
-  static from(state: TaskState): Task {
-    const task = new Task(state);
-    task.#status = state.status;
-    task.#result = state.result;
-    task.#error = state.error;
+  static from({ status, result, error, ...options }: TaskState): Task {
+    const task = new Task(options);
+    task.#status = status;
+    task.#result = result;
+    task.#error = error;
     return task;
   }
 

@@ -142,8 +142,9 @@ function resultOf(node: GraphNode, results: readonly unknown[]): unknown {
 async function checkKeys(lane: Lane, node: GraphNode, which: "inputs" | "outputs"): Promise<void> {
   const keys = node[which];
   if (keys.length === 0) return;
-  const present = new Set(await lane.cut(() => lane.run.cache.keys()));
-  const missing = keys.filter((key) => !present.has(key));
+  // Not `cache.keys()`, which in Redis looks at all that there is.
+  const values = await lane.cut(() => Promise.all(keys.map((key) => lane.run.cache.get(key))));
+  const missing = keys.filter((_, index) => values[index] === undefined);
   if (missing.length === 0) return;
   const needs = which === "inputs" ? "needs values in the cache" : "has not set the values that it promises";
   throw new NodeError(`node ${node.name} ${needs}: ${missing.join(", ")} missing`, {

@@ -1,6 +1,8 @@
 import { ConfigError } from "millrace";
 import { expect, test } from "vitest";
-import { flowControl, GraphAgent, node } from "../src/index.ts";
+import { flowControl, GraphAgent, node, outcome, SnapshotError } from "../src/index.ts";
+import { folderSnapshots } from "../src/node.ts";
+import { call, newTask } from "./read-run.ts";
 
 const work = (): number => 1;
 const graph = (...nodes: ReturnType<typeof node>[]): GraphAgent => new GraphAgent({ name: "g", nodes });
@@ -51,6 +53,17 @@ test.each<[string, () => unknown, string]>([
   ["a condition that is none", () => node({ name: "a", modules: [], condition: JSON.parse('"x"') }), "condition"],
   ["a slip of the pen", () => node(JSON.parse('{ "name": "a", "modules": [], "dependecies": [] }')), "no such option"],
   ["a timeout of no time", () => node({ name: "a", modules: [{ name: "m", run: work, timeoutMs: 0 }] }), "timeoutMs"],
+  [
+    "a middleware that is none",
+    () => node({ name: "a", modules: [{ name: "m", run: work, middlewares: [JSON.parse("5")] }] }),
+    "middlewares[0]",
+  ],
+  ["an outcome that is none", () => outcome(JSON.parse('{ "next": 5 }')), "outcome.next"],
+  ["a cache that is none", () => new GraphAgent({ name: "g", nodes: [], cache: JSON.parse("{}") }), "cache.scoped"],
+  ["a store that is none", () => new GraphAgent({ name: "g", nodes: [], snapshots: JSON.parse('"./x"') }), "snapshots"],
+  ["a folder that is none", () => folderSnapshots(JSON.parse("null")), "folder"],
+  ["a task that is none", () => graph(simple("a")).run(JSON.parse('{"status":"waiting"}'), call), "expected a Task"],
+  ["a signal that is none", () => graph().run(newTask(), { ...call, signal: JSON.parse("{}") }), "signal"],
   ["no place at all", () => new GraphAgent({ name: "g", nodes: [], maxConcurrency: 0 }), "maxConcurrency"],
 ])("refuses %s", (_, build, message) => {
   expect(build).toThrow(ConfigError);
@@ -65,7 +78,11 @@ test("tells the steps of the whole, and those after a jump", () => {
 });
 
 test("a run needs its owner", () => {
-  expect(() => graph(simple("a")).run(JSON.parse('{"status":"waiting"}'), JSON.parse('{ "userId": "u" }'))).toThrow(
-    "chatId",
-  );
+  expect(() => graph(simple("a")).run(newTask(), JSON.parse('{ "userId": "u" }'))).toThrow("chatId");
+});
+
+test("refuses what is no snapshot", () => {
+  for (const wrong of ["{}", "null", '{ "version": 2, "task": { "id": "t" } }']) {
+    expect(() => graph().resume(JSON.parse(wrong), call)).toThrow(SnapshotError);
+  }
 });

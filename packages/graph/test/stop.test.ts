@@ -1,3 +1,4 @@
+import { MemoryCache } from "@millrace/cache";
 import { Agent } from "millrace";
 import { scriptedModel } from "millrace/testing";
 import { expect, test } from "vitest";
@@ -167,6 +168,29 @@ test("nothing happens before it is read, and a task is begun once", async () => 
   expect(thrown).toMatchObject({ name: "TaskError" });
   expect(final).toMatchObject({ stopReason: "error", status: "complete" });
   expect(() => graphOfOne.run(task, call)).toThrow("it is complete and cannot become executing");
+});
+
+test("a task that two runs are told to carry out is left to the first", async () => {
+  const task = newTask();
+  const cache = new MemoryCache();
+  const graph = new GraphAgent({ name: "g", cache, nodes: [node({ name: "a", modules: [() => 1] })] });
+  const first = graph.run(task, call);
+  const second = graph.run(task, call);
+  await first.next();
+  const { thrown, final } = await readRun(second);
+  expect(thrown).toMatchObject({ name: "TaskError" });
+  expect(final.stopReason).toBe("error");
+  expect(task.status).toBe("executing");
+  expect((await readRun(first)).final).toMatchObject({ status: "complete", results: { a: 1 } });
+  expect(await first.cache.peek("agent_output")).toHaveLength(1);
+});
+
+test("a task whose end nobody can be told of has failed", async () => {
+  const graph = new GraphAgent({ name: "g", nodes: [node({ name: "a", modules: [() => () => "a function"] })] });
+  const { thrown, final, run } = await readRun(graph.run(newTask(), call));
+  expect(thrown).toMatchObject({ name: "CacheError", kind: "unserializable" });
+  expect(final).toMatchObject({ stopReason: "error", status: "failed" });
+  expect(run.task.error).toBe(thrown);
 });
 
 test("a slow reader holds what streams", async () => {

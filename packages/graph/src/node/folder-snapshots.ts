@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { text } from "millrace/runs";
 import type { SnapshotStore } from "../snapshot-store.ts";
 
 /**
@@ -8,9 +9,13 @@ import type { SnapshotStore } from "../snapshot-store.ts";
  * its place, flushed to the disk and then renamed, so that a crash leaves the whole snapshot or none.
  *
  * @param folder is made where it is missing
+ * @throws {@link ConfigError} where it is no text
  */
 export function folderSnapshots(folder: string): SnapshotStore {
+  text(folder, "folder");
   const folderOf = (taskId: string): string => join(folder, folderName(taskId));
+  const filesOf = async (taskId: string): Promise<string[]> =>
+    (await readdir(folderOf(taskId)).catch(undefinedIfMissing)) ?? [];
   const pathOf = (taskId: string, number: number): string => join(folderOf(taskId), `${number}.snapshot`);
   return {
     async write(taskId, number, text) {
@@ -30,15 +35,13 @@ export function folderSnapshots(folder: string): SnapshotStore {
       return readFile(pathOf(taskId, number), "utf8").catch(undefinedIfMissing);
     },
     async list(taskId) {
-      const files = (await readdir(folderOf(taskId)).catch(undefinedIfMissing)) ?? [];
-      // What a killed process has left unfinished is of no use to anyone.
-      const unfinished = files.filter((file) => file.endsWith(".part"));
-      await Promise.all(unfinished.map((file) => rm(join(folderOf(taskId), file), { force: true })));
-      const numbers = files.flatMap((file) => /^(\d+)\.snapshot$/.exec(file)?.[1] ?? []);
+      const numbers = (await filesOf(taskId)).flatMap((file) => /^(\d+)\.snapshot$/.exec(file)?.[1] ?? []);
       return numbers.map(Number).sort((a, b) => a - b);
     },
     async delete(taskId, number) {
-      await rm(pathOf(taskId, number), { force: true });
+      // With what a killed process has left unfinished. Not sooner: a living one may be about to finish it.
+      const files = (await filesOf(taskId)).filter((file) => file.startsWith(`${number}.snapshot`));
+      await Promise.all(files.map((file) => rm(join(folderOf(taskId), file), { force: true })));
     },
   };
 }
