@@ -70,7 +70,7 @@ export default defineConfig({
         },
         {
           text: "Many agents",
-          items: pages("guide/graph", "guide/ensemble", "guide/cache"),
+          items: pages("guide/graph", "guide/graph-conditions", "guide/ensemble", "guide/cache"),
         },
         {
           text: "Tools for developers",

@@ -1,5 +1,5 @@
-import { ConfigError, ModelError } from "millrace";
-import { type ScriptedStep, scriptedModel } from "millrace/testing";
+import { Agent, ConfigError, ModelError } from "millrace";
+import { echoModel, type ScriptedStep, scriptedModel } from "millrace/testing";
 import { WireDecoder, WireEncoder } from "millrace/wire";
 import { expect, test } from "vitest";
 import {
@@ -131,6 +131,28 @@ test("the events of voters are told apart behind a wire", async () => {
     runs.add(received.event.run.id);
   }
   expect(runs.size).toBe(3);
+});
+
+test("a module asks agents, and shows progress, by what it takes out of its context", async () => {
+  const agent = new Agent({ name: "echo", model: echoModel() });
+  const graph = new GraphAgent({
+    name: "g",
+    nodes: [
+      node({
+        name: "ask",
+        modules: [
+          async ({ sendMessage, progress }) => {
+            await progress("asking");
+            return (await sendMessage(agent, "Hello")).output;
+          },
+        ],
+      }),
+    ],
+  });
+  const run = graph.run(letter(), call);
+  const events = await read(run);
+  expect(events.some(({ type }) => type === "module-progress")).toBe(true);
+  expect(run.final?.results["ask"]).toContain("Hello");
 });
 
 test("each visit counts its own votes", async () => {

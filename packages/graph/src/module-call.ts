@@ -119,7 +119,7 @@ export class ModuleCall implements ModuleContext {
     this.#waiting--;
   }
 
-  async sendMessage(agent: Agent, input: Input, options: AgentAskOptions = {}): Promise<Final> {
+  readonly sendMessage = async (agent: Agent, input: Input, options: AgentAskOptions = {}): Promise<Final> => {
     this.check();
     const callId = `${this.callId}_${++this.#asked}`;
     this.#awaited++;
@@ -128,7 +128,7 @@ export class ModuleCall implements ModuleContext {
     } finally {
       this.#awaited--;
     }
-  }
+  };
 
   /** Whether it has ended: nothing is told of it any more. */
   get isOver(): boolean {
