@@ -1,4 +1,15 @@
 import { ConfigError } from "millrace/provider";
+import {
+  anything,
+  type Check,
+  callable,
+  countOrNone,
+  fields,
+  flag,
+  milliseconds,
+  millisecondsOrNone,
+  oneOf,
+} from "millrace/runs";
 import { checkEvent } from "./check-event.ts";
 import { type HttpOptions, HttpTransport } from "./http-transport.ts";
 import type { RemoteSource } from "./remote-events.ts";
@@ -59,7 +70,7 @@ export interface Client {
  * Connects to a chat endpoint, such as that of `@millrace/server`. Nothing is sent yet.
  *
  * @param url of the endpoint; in a page it may be relative
- * @throws ConfigError for a missing URL, and for `headers` over WebSockets, which carry none
+ * @throws ConfigError for a missing URL, for options that cannot work, and for `headers` over WebSockets, which carry none
  * @example
  * ```ts
  * import { connect } from "@millrace/client";
@@ -72,6 +83,7 @@ export interface Client {
  */
 export function connect(url: string | URL, options: ConnectOptions = {}): Client {
   if (!String(url)) throw new ConfigError("url", "expected the URL of a chat endpoint, got an empty text");
+  checkOptions(options, "");
   const { retry, check = false } = options;
   const transport = transportOf(String(url), options);
   const source = (first: (signal: AbortSignal) => Promise<Connection | undefined>): RemoteSource => ({
@@ -94,6 +106,17 @@ export function connect(url: string | URL, options: ConnectOptions = {}): Client
     },
   };
 }
+
+const checkOptions = fields({
+  transport: oneOf("http", "websocket"),
+  headers: anything,
+  credentials: oneOf("omit", "same-origin", "include"),
+  fetch: callable,
+  openSocket: callable,
+  retry: fields({ maxRetries: countOrNone, initialDelayMs: millisecondsOrNone, maxDelayMs: millisecondsOrNone }),
+  idleMs: milliseconds,
+  check: flag,
+} satisfies Record<keyof ConnectOptions, Check>);
 
 function transportOf(url: string, options: ConnectOptions): Transport {
   const { transport = /^wss?:/i.test(url) ? "websocket" : "http", idleMs = 60_000 } = options;

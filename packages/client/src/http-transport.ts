@@ -1,4 +1,5 @@
 import { errorMessage, maskSecrets } from "millrace/provider";
+import { abortable } from "millrace/runs";
 import { ConnectionError } from "./connection-error.ts";
 import { type ByteStream, readSse } from "./read-sse.ts";
 import type { Connection, RemoteInput, RunQuery, RunRequest, Transport } from "./transport.ts";
@@ -65,7 +66,8 @@ export class HttpTransport implements Transport {
 
   async #request(url: string, init: Init): Promise<Response> {
     const { headers, credentials, fetch = globalThis.fetch } = this.#options;
-    const own = typeof headers === "function" ? await headers() : headers;
+    const asked = typeof headers === "function" ? headers() : headers;
+    const own = await (init.signal ? abortable(asked, init.signal) : asked);
     try {
       return await fetch(url, { ...init, headers: { ...init.headers, ...own }, ...(credentials && { credentials }) });
     } catch (cause) {

@@ -1,4 +1,5 @@
 import { isObject, type JsonObject, maskSecrets } from "millrace/provider";
+import { abortable } from "millrace/runs";
 import { ConnectionError } from "./connection-error.ts";
 import { readJson } from "./read-json.ts";
 
@@ -48,7 +49,7 @@ export class OpenSocket {
     signal?: AbortSignal,
   ): Promise<OpenSocket> {
     signal?.throwIfAborted();
-    const socket = await make();
+    const socket = await made(make, signal);
     const opened = new OpenSocket(socket);
     await opened.#listen(idleMs, signal);
     return opened;
@@ -111,7 +112,10 @@ export class OpenSocket {
         heardAt = Date.now();
         this.#take(data);
       });
-      if (this.#socket.readyState === 1) resolve();
+      const { readyState } = this.#socket;
+      if (readyState === 1) resolve();
+      // It has failed before anyone listened.
+      if (readyState > 1) lose("the connection failed");
       if (signal?.aborted) abort();
     });
   }
@@ -160,6 +164,24 @@ export class OpenSocket {
     this.#asked.clear();
     this.#wake();
     this.#socket.close(1000);
+  }
+}
+
+/** The socket. One that is made when nobody wants it any more is closed. */
+async function made(
+  make: () => ClientSocket | Promise<ClientSocket>,
+  signal: AbortSignal | undefined,
+): Promise<ClientSocket> {
+  const making = (async () => make())();
+  if (!signal) return making;
+  try {
+    return await abortable(making, signal);
+  } catch (error) {
+    making.then(
+      (socket) => socket.close(1000),
+      () => {},
+    );
+    throw error;
   }
 }
 

@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import type { Socket } from "node:net";
-import { type ConnectOptions, connect, type RemoteRun } from "@millrace/client";
+import { type ClientSocket, type ConnectOptions, connect, type RemoteRun } from "@millrace/client";
 import { type ChatHandlerOptions, createChatHandler, createChatSocket, memoryEventLog } from "@millrace/server";
 import { nodeListener, nodeUpgrade } from "@millrace/server/node";
 import { Agent, type AgentEvent, ConfigError, tool } from "millrace";
@@ -212,6 +212,42 @@ test("a server that accepts a socket and then says nothing counts as lost", asyn
 test("a URL and options that do not fit a WebSocket are told", () => {
   expect(() => connect("ws://host/chat", { headers: { a: "b" } })).toThrow(ConfigError);
   expect(() => connect("/chat", { transport: "websocket" })).toThrow(ConfigError);
+});
+
+test.each<[string, ConnectOptions]>([
+  ["idleMs", { idleMs: Number.NaN }],
+  ["retry.maxRetries", { retry: { maxRetries: Number.NaN } }],
+  ["retry.maxDelayMs", { retry: { maxDelayMs: -1 } }],
+])("no client is made with an option %s that cannot work", (option, options) => {
+  const make = (): unknown => connect("https://host/chat", options);
+  expect(make).toThrow(expect.objectContaining({ name: "ConfigError", option }));
+});
+
+test("a run is left at once while a token is fetched for it, and its late socket is closed", async () => {
+  const headers = (): Promise<never> => new Promise(() => {});
+  const overHttp = connect("http://host/chat", { headers }).respond("Go", { chatId: "c1" });
+  void overHttp.next();
+  await overHttp.return();
+
+  let open = (_: ClientSocket): void => {};
+  const openSocket = (): Promise<ClientSocket> =>
+    new Promise((resolve) => {
+      open = resolve;
+    });
+  const overSocket = connect("ws://host/chat", { openSocket }).respond("Go", { chatId: "c1" });
+  void overSocket.next();
+  await overSocket.return();
+  const codes: unknown[] = [];
+  const socket = { readyState: 0, send() {}, close: (code?: number) => codes.push(code), addEventListener() {} };
+  open(socket);
+  await expect.poll(() => codes).toEqual([1000]);
+});
+
+test("a socket that has failed before it was listened to is told at once", async () => {
+  const socket = { readyState: 3, send() {}, close() {}, addEventListener() {} };
+  const client = connect("ws://host/chat", { openSocket: () => socket });
+  const { error } = await readAll(client.respond("Go", { chatId: "c1" }));
+  expect(error).toMatchObject({ kind: "network", message: "the connection failed" });
 });
 
 test("a reader that does not read holds the run back, however its sockets buffer", async () => {
