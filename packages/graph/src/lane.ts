@@ -42,6 +42,7 @@ export class Lane {
   }
 }
 
-function stoppedNode(node: string): NodeError {
+/** What a node fails with that is stopped while it works. */
+export function stoppedNode(node: string): NodeError {
   return new NodeError(`node ${node} was stopped before it had a result`, { kind: "stopped", node });
 }

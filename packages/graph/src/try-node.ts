@@ -3,7 +3,7 @@ import { RunControl, sleep } from "millrace/runs";
 import { isTrue } from "./condition.ts";
 import { NodeError } from "./errors.ts";
 import { type GraphNode, isNode } from "./graph-node.ts";
-import { Lane } from "./lane.ts";
+import { Lane, stoppedNode } from "./lane.ts";
 import type { Module } from "./module.ts";
 import { forgetDone, moduleState, type NodeState } from "./node-state.ts";
 import { type PartEnd, runModule } from "./run-module.ts";
@@ -86,29 +86,27 @@ async function attemptNode(lane: Lane, node: GraphNode, path: string, attempt: n
 
 /** One after the other, until one fails; or with `stopOnSuccess` until one succeeds. */
 async function runInOrder(lane: Lane, node: GraphNode, path: string, attempt: number): Promise<PartEnd> {
-  const results: unknown[] = [];
-  let end: PartEnd = { ok: true, result: [] };
+  const ends: NodeEnd[] = [];
   for (const part of node.modules) {
-    end = await runPart(lane, part, path, attempt);
-    if (end.ok) results.push(end.result);
+    if (lane.isStopped) return { ok: false, error: stoppedNode(lane.node.name) };
+    const end = await runPart(lane, part, path, attempt);
+    ends.push(end);
     if (end.ok === node.stopOnSuccess) break;
-    if (lane.isStopped) break;
   }
-  if (!end.ok) return end;
-  return { ok: true, result: node.stopOnSuccess ? end.result : resultOf(node, results) };
+  return endOf(node, ends);
 }
 
-/** All at once. The first that failed, in their order, is the failure of the node. */
+/** All at once; with `stopOnSuccess` until one succeeds. */
 async function runSideBySide(lane: Lane, node: GraphNode, path: string, attempt: number): Promise<PartEnd> {
   const { run } = lane;
   const group = new RunControl();
   const inner = new Lane(run, lane.node, lane.visit, group);
   const release = lane.control.onStop(() => group.stop("stopped", "call"));
-  let first: PartEnd | undefined;
+  let first: NodeEnd | undefined;
   const ends = await Promise.all(
     node.modules.map(async (part) => {
       const end = await runPart(inner, part, path, attempt);
-      if (end.ok && node.stopOnSuccess) {
+      if (end.ok === true && node.stopOnSuccess) {
         first ??= end;
         group.stop("another one succeeded", "call");
       }
@@ -116,26 +114,30 @@ async function runSideBySide(lane: Lane, node: GraphNode, path: string, attempt:
     }),
   );
   release();
-  if (first) return first;
-  const failed = ends.find(({ ok }) => !ok);
-  if (failed) return failed;
-  const results = ends.map((end) => (end.ok ? end.result : undefined));
-  return { ok: true, result: resultOf(node, results) };
+  return endOf(node, first ? [first] : ends);
 }
 
-async function runPart(lane: Lane, part: Module | GraphNode, path: string, attempt: number): Promise<PartEnd> {
+async function runPart(lane: Lane, part: Module | GraphNode, path: string, attempt: number): Promise<NodeEnd> {
   const { run, control, visit } = lane;
   const inner = path === "" ? part.name : `${path}/${part.name}`;
   if (!isNode(part)) {
     return runModule(run, control, { node: lane.node.name, module: inner, visit, attempt }, part);
   }
-  const end = await tryNode(lane, part, { path: inner });
-  return end.ok === "skipped" ? { ok: true, result: undefined } : end;
+  return tryNode(lane, part, { path: inner });
 }
 
-/** One module's result is the node's. */
-function resultOf(node: GraphNode, results: readonly unknown[]): unknown {
-  return node.modules.length === 1 ? results[0] : results;
+/**
+ * What came of a node whose parts have ended so. The first that failed, in their order, is the failure of the node, unless
+ * one success is enough and there is one. A part that was skipped has done neither.
+ */
+function endOf({ modules, stopOnSuccess }: GraphNode, ends: readonly NodeEnd[]): PartEnd {
+  const succeeded = ends.find((end) => end.ok === true);
+  if (stopOnSuccess && succeeded) return succeeded;
+  const failed = ends.find((end) => end.ok === false);
+  if (failed) return failed;
+  const results = ends.map((end) => (end.ok === true ? end.result : undefined));
+  // One module's result is the node's.
+  return { ok: true, result: stopOnSuccess || modules.length === 1 ? results[0] : results };
 }
 
 /** The keys that a node needs, or promises, have values. */

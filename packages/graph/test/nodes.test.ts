@@ -4,6 +4,7 @@ import {
   type GraphNode,
   type ModuleContext,
   type NodeOptions,
+  type NodePart,
   NonRetryableError,
   node,
 } from "../src/index.ts";
@@ -70,6 +71,17 @@ test("with stopOnSuccess modules are tried until one succeeds, and side by side 
   const atOnce = await runNode({ parallel: true, stopOnSuccess: true, modules: [hanging, async () => "quick"] });
   expect(atOnce.final.results["n"]).toBe("quick");
   expect(ofType(atOnce.events, "module-error")).toMatchObject([{ module: "hanging", error: { kind: "stopped" } }]);
+});
+
+test.each([true, false])("what is skipped is no success that would be enough (side by side: %s)", async (parallel) => {
+  const skipped = node({ name: "skipped", condition: () => false, modules: [() => "skipped"] });
+  const fails = { name: "fails", run: () => Promise.reject(new Error("no")) };
+  const works = { name: "works", run: () => "works" };
+  const tried = (...modules: NodePart[]): Promise<ReadRun> =>
+    runOnce(graphOf(node({ name: "a", parallel, stopOnSuccess: true, retry: false, modules })));
+  expect((await tried(skipped, fails, works)).final.results).toEqual({ a: "works" });
+  expect((await tried(fails, skipped)).final.nodes["a"]?.status).toBe("failed");
+  expect((await tried(skipped)).final.nodes["a"]).toMatchObject({ status: "complete", result: undefined });
 });
 
 test("nodes in nodes never wait for each other's places", async () => {

@@ -185,6 +185,20 @@ test("a task that two runs are told to carry out is left to the first", async ()
   expect(await first.cache.peek("agent_output")).toHaveLength(1);
 });
 
+test("a node that is stopped between its modules has not succeeded", async () => {
+  const ran: string[] = [];
+  const two = ["one", "two"].map((name) => ({ name, run: () => ran.push(name) }));
+  const run = new GraphAgent({ name: "g", nodes: [node({ name: "a", modules: two })] }).run(newTask(), call);
+  const types: string[] = [];
+  for await (const event of run) {
+    types.push(event.type);
+    if (event.type === "module-result") run.stop();
+  }
+  expect(ran).toEqual(["one"]);
+  expect(types).not.toContain("node-result");
+  expect(run.final).toMatchObject({ stopReason: "stopped", results: {}, nodes: { a: { status: "stopped" } } });
+});
+
 test("a task whose end nobody can be told of has failed", async () => {
   const graph = new GraphAgent({ name: "g", nodes: [node({ name: "a", modules: [() => () => "a function"] })] });
   const { thrown, final, run } = await readRun(graph.run(newTask(), call));
