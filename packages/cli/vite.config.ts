@@ -1,5 +1,5 @@
 import react from "@vitejs/plugin-react";
-import { defineConfig, type UserConfig } from "vite";
+import { defaultClientConditions, defineConfig, type UserConfig } from "vite";
 
 /** The inspector's page, into the package's `dist`. */
 const config: UserConfig = defineConfig({
@@ -7,6 +7,8 @@ const config: UserConfig = defineConfig({
   base: "./",
   plugins: [react()],
   logLevel: "warn",
+  // Packages of this workspace from their sources: they need not be built before.
+  resolve: { conditions: ["@millrace/source", ...defaultClientConditions] },
   build: {
     outDir: "../../dist/page",
     emptyOutDir: true,

@@ -1,8 +1,13 @@
 import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type AgentEvent, ConfigError, type Hooks, type Message } from "millrace";
+import { ConfigError, type Message, type StreamEvent, type TurnStart } from "millrace";
 import { isObject, type ModelRequest } from "millrace/provider";
 import { requestOf, WireEncoder } from "millrace/wire";
+
+/** Hooks that write down what they see: for an agent, or for a graph. */
+export interface RunRecorder {
+  onEvent(event: StreamEvent): void;
+}
 
 /**
  * Hooks that record each run in a file of its own, for `millrace inspect`: its events, a line of JSON each, and in each
@@ -21,13 +26,13 @@ import { requestOf, WireEncoder } from "millrace/wire";
  * const agent = new Agent({ name: "echo", model: echoModel(), hooks: recordRuns("runs") });
  * ```
  */
-export function recordRuns(folder: string): Hooks {
+export function recordRuns(folder: string): RunRecorder {
   makeFolder(folder);
   return recorder((event) => join(folder, nameOf(event)));
 }
 
 /** Hooks that record all runs in one file, which must not run side by side. */
-export function recordInto(file: string): Hooks {
+export function recordInto(file: string): RunRecorder {
   makeFolder(dirname(file));
   try {
     closeSync(openSync(file, "a", 0o600));
@@ -37,7 +42,7 @@ export function recordInto(file: string): Hooks {
   return recorder(() => file);
 }
 
-function recorder(fileOf: (start: AgentEvent) => string): Hooks {
+function recorder(fileOf: (start: StreamEvent) => string): RunRecorder {
   const runs = new Map<string, Recording>();
   return {
     onEvent(event) {
@@ -62,7 +67,7 @@ class Recording {
     this.#file = openSync(path, "a", 0o600);
   }
 
-  write(event: AgentEvent): void {
+  write(event: StreamEvent): void {
     const line = this.#encoder.encode(event);
     writeSync(this.#file, `${this.#withRequest(line, event)}\n`);
   }
@@ -71,11 +76,11 @@ class Recording {
     closeSync(this.#file);
   }
 
-  #withRequest(line: string, event: AgentEvent): string {
-    const path: AgentEvent[] = [event];
-    for (let inner = event; inner.type === "sub-agent"; path.push(inner)) inner = inner.event;
+  #withRequest(line: string, event: StreamEvent): string {
+    const path: StreamEvent[] = [event];
+    for (let inner = event; isSubAgent(inner); path.push(inner)) inner = inner.event;
     const start = path.at(-1);
-    const request = start?.type === "turn-start" && requestOf(start);
+    const request = start && isTurnStart(start) && requestOf(start);
     if (!start || !request) return line;
     const writer = this.#requests.get(start.run.id) ?? new RequestWriter();
     this.#requests.set(start.run.id, writer);
@@ -118,7 +123,15 @@ function makeFolder(folder: string): void {
   }
 }
 
-function nameOf({ at, run }: AgentEvent): string {
+function isSubAgent(event: StreamEvent): event is StreamEvent & { readonly event: StreamEvent } {
+  return event.type === "sub-agent" && "event" in event;
+}
+
+function isTurnStart(event: StreamEvent): event is TurnStart {
+  return event.type === "turn-start";
+}
+
+function nameOf({ at, run }: StreamEvent): string {
   const time = new Date(at).toISOString().slice(0, 19).replaceAll(":", "-");
   const safe = (id: string): string => id.replaceAll(/[^\w-]+/g, "-").slice(0, 48);
   return `${time}_${safe(run.agentName)}_${safe(run.id)}.jsonl`;

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { findChromium, launchChromium } from "@millrace/fixtures";
+import { agentDirectedFlow, GraphAgent, node, Task } from "@millrace/graph";
 import { createChatHandler, detach, memoryEventLog } from "@millrace/server";
 import { fileEventLog, nodeListener } from "@millrace/server/node";
 import { Agent, type Final, type RunInfo } from "millrace";
@@ -262,6 +263,89 @@ describe.skipIf(!findChromium())("the page of the inspector, in Chromium", { tim
     expect(await details.innerText()).toMatch(/Before\?[\s\S]*Long before\.[\s\S]*Now\?/);
     expect(await details.innerText()).not.toContain("Be brief.");
     expect(await page.getByRole("navigation", { name: "Runs" }).innerText()).toContain("logged");
+  });
+
+  it("draws a graph, follows its nodes live, and shows the events of the one that is chosen", async () => {
+    const path = await newFolder("graph");
+    let release = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const voter = { toolCalls: [{ name: "make_decision", args: { thoughts: "Good.", decision: "send" } }] };
+    const graph = new GraphAgent({
+      name: "letters",
+      hooks: recordRuns(path),
+      nodes: [
+        node({ name: "write", modules: [new Agent({ name: "writer", model: scriptedModel(["Dear mill"]) })] }),
+        node({ name: "translate", dependencies: ["write"], modules: [() => held] }),
+        node({
+          name: "check",
+          dependencies: ["write"],
+          modules: [
+            agentDirectedFlow({
+              model: scriptedModel([voter, voter]),
+              instructions: "Is it good?",
+              voters: 2,
+              decisions: [
+                { next: "write", description: "it must be better" },
+                { next: "send", description: "it is good" },
+              ],
+            }),
+          ],
+        }),
+        node({
+          name: "send",
+          dependencies: ["check"],
+          retry: false,
+          modules: [
+            function post() {
+              throw new Error("no stamps");
+            },
+          ],
+        }),
+      ],
+    });
+    const run = graph.run(new Task({ type: "letter", objective: "Thank the mill" }), { userId: "u1", chatId: "c1" });
+    const read = (async () => {
+      for await (const _ of run);
+    })();
+    const { page, complaints, items } = await show(filesOf(path));
+    const box = (name: string) => page.getByRole("group", { name: "Nodes" }).getByRole("button", { name });
+    await box("translate, running").waitFor();
+    await box("check, complete").waitFor();
+    await box("send, waiting").waitFor();
+    release();
+    await box("send, failed").waitFor();
+    await box("translate, complete").waitFor();
+    await read;
+    await box("send, failed").click();
+    const events = page.getByRole("list", { name: "Events of send" }).getByRole("button");
+    expect((await events.allInnerTexts()).map((text) => /[a-z]+-[a-z]+/.exec(text)?.[0])).toEqual([
+      "node-start",
+      "module-start",
+      "module-error",
+      "node-failed",
+    ]);
+    await events.nth(2).click();
+    await page.getByRole("complementary", { name: "Details" }).getByText("no stamps").first().waitFor();
+    await page.getByText("it is good").first().waitFor({ state: "attached" });
+    // The agents stand under the modules that asked them: there is one run to choose from.
+    expect(await page.getByRole("navigation", { name: "Runs of this file" }).count()).toBe(0);
+    const labels = (await items.allInnerTexts()).map((text) =>
+      text.replaceAll(/\s+/g, " ").replace(/ [\d.]+ m?s$/, ""),
+    );
+    expect(labels).toEqual([
+      "write · writer",
+      "writer · turn 1",
+      "translate · module-1",
+      "check · agent-directed-flow",
+      "agent-directed-flow · turn 1",
+      "make_decision Good., send",
+      "agent-directed-flow · turn 1",
+      "make_decision Good., send",
+      "send · post",
+    ]);
+    expect(complaints).toEqual([]);
   });
 
   it("keeps a huge file out of the page's tree", async () => {

@@ -4,6 +4,7 @@ import { Details } from "./details.tsx";
 import { EventList } from "./event-list.tsx";
 import { type FileList, FileSource, type FileState, fetchFiles } from "./file-source.ts";
 import { bytes, clock, dollars, duration, errorText, modelName, number } from "./format.ts";
+import { GraphDrawing } from "./graph-drawing.tsx";
 import { costOf, type RunModel, rootRuns, runTokens, statusOf } from "./run-model.ts";
 import type { Selection } from "./selection.ts";
 import { Timeline } from "./timeline.tsx";
@@ -132,6 +133,7 @@ function FileView({ file, isLost }: { file: string; isLost: boolean }): ReactEle
       <Notices state={state} run={run} onSelect={setSelection} />
       <div className="panes">
         <div className="left">
+          {run?.graph && <GraphDrawing graph={run.graph} selection={selection} onSelect={setSelection} />}
           {run && <Timeline model={state.model} run={run} now={now} selection={selection} onSelect={setSelection} />}
           <EventList state={state} run={run} selection={selection} onSelect={setSelection} />
         </div>
@@ -216,7 +218,7 @@ function Figures({ run, now }: { run: RunModel; now: number }): ReactElement {
         {first?.firstAt === undefined ? "–" : duration(first.firstAt - first.startAt)}
       </Figure>
       <Figure name="turns">{run.turns.length}</Figure>
-      <Figure name="tools">{run.calls.length}</Figure>
+      <Figure name={run.graph ? "modules" : "tools"}>{run.calls.length}</Figure>
       <Figure name="tokens in" title="Those read from the provider's cache in brackets">
         {tokens
           ? `${about}${number(tokens.input)}${tokens.cacheRead > 0 ? ` (${number(tokens.cacheRead)})` : ""}`

@@ -1,4 +1,5 @@
 import type { Row, RunFacts } from "../inspect/rows.ts";
+import { type GraphModel, readGraphRow } from "./graph-model.ts";
 
 /** A run as its rows tell it. Grows as they come. */
 export interface RunModel {
@@ -10,7 +11,7 @@ export interface RunModel {
   /** When the latest event came. */
   lastAt: number;
   readonly turns: Turn[];
-  /** The calls of tools, in the order of their beginning. */
+  /** The calls of tools, and in a graph's run of modules, in the order of their beginning. */
   readonly calls: ToolCall[];
   /** The messages that joined the history. */
   readonly messages: Row[];
@@ -19,6 +20,8 @@ export interface RunModel {
   final: Row | undefined;
   /** What stopped or limited it, and what else went wrong. */
   readonly notes: Row[];
+  /** Of a graph's run. */
+  graph?: GraphModel;
 }
 
 /** One request to the model, and what came of it. */
@@ -47,8 +50,8 @@ export interface ToolCall {
   start?: Row;
   progress?: Row;
   end?: Row;
-  /** The run of the agent that the tool is. */
-  subRunId?: string;
+  /** The runs of the agents that the tool is, or that the module asks. */
+  readonly subRunIds: string[];
 }
 
 /** What a file tells, as far as it was read. */
@@ -92,6 +95,7 @@ export function readRow(model: FileModel, row: Row): void {
   run.lastAt = Math.max(run.lastAt, row.until ?? at);
   if (run.startAt === 0) run.startAt = at;
   if (notable.has(row.type)) run.notes.push(row);
+  readGraphRow(run, row);
   const turn = run.turns.at(-1);
   if (deltas.has(row.type)) {
     if (turn) turn.firstAt ??= at;
@@ -131,6 +135,10 @@ export function readRow(model: FileModel, row: Row): void {
     case "tool-progress":
     case "tool-result":
     case "tool-error":
+    case "module-start":
+    case "module-progress":
+    case "module-result":
+    case "module-error":
       readCall(run, turn, row, at);
       break;
     case "final":
@@ -171,31 +179,39 @@ function runOf(model: FileModel, row: Row): RunModel {
 function adopt(model: FileModel, run: RunModel): void {
   const { parent } = run.facts;
   if (!parent || run.parent) return;
-  const call = model.runs.get(parent.runId)?.calls.findLast(({ callId }) => callId === parent.callId);
+  // A module of a graph may ask several agents: a number of theirs stands behind its own id.
+  const callId = parent.callId.replace(/_\d+$/, "");
+  const calls = model.runs.get(parent.runId)?.calls;
+  const call =
+    calls?.findLast((each) => each.callId === parent.callId) ?? calls?.findLast((each) => each.callId === callId);
   // A sub-agent's events may also be alone in a file.
   if (!call) return;
-  call.subRunId = run.id;
+  call.subRunIds.push(run.id);
   run.parent = parent;
 }
 
 function readCall(run: RunModel, turn: Turn | undefined, row: Row, at: number): void {
   const callId = String(row.event["callId"]);
   const duration = Number(row.event["durationMs"]);
-  const isEnd = row.type === "tool-result" || row.type === "tool-error";
+  const isEnd = /-(?:result|error)$/.test(row.type);
   // Ids are only sure to be different within one message.
-  let call = turn?.calls.findLast((known) => known.callId === callId && known.state === "running");
+  let call = (turn ?? run).calls.findLast((known) => known.callId === callId && known.state === "running");
   if (!call) {
     const startAt = isEnd && Number.isFinite(duration) ? at - duration : at;
-    call = { callId, name: String(row.event["name"]), startAt, state: "running" };
+    call = { callId, name: nameOf(row), startAt, state: "running", subRunIds: [] };
     run.calls.push(call);
     turn?.calls.push(call);
   }
-  if (row.type === "tool-call-start") call.start = row;
-  if (row.type === "tool-progress") call.progress = row;
+  if (row.type.endsWith("-start")) call.start = row;
+  if (row.type.endsWith("-progress")) call.progress = row;
   if (!isEnd) return;
   call.end = row;
   call.endAt = row.until ?? at;
-  call.state = row.type === "tool-result" ? "done" : "failed";
+  call.state = row.type.endsWith("-result") ? "done" : "failed";
+}
+
+function nameOf({ event }: Row): string {
+  return event["module"] === undefined ? String(event["name"]) : `${event["node"]} · ${event["module"]}`;
 }
 
 /** The role of an added message. */

@@ -105,6 +105,7 @@ export function Timeline({
 }
 
 function itemsOf(model: FileModel, run: RunModel, end: number, depth: number): Item[] {
+  if (run.graph) return run.calls.flatMap((call) => callItems(model, run, call, end, depth));
   return run.turns.flatMap((turn, index) => [
     turnItem(run, turn, index, end, depth),
     ...turn.calls.flatMap((call) => callItems(model, run, call, end, depth + 1)),
@@ -138,22 +139,22 @@ function turnItem(run: RunModel, turn: Turn, index: number, end: number, depth: 
 }
 
 function callItems(model: FileModel, run: RunModel, call: ToolCall, end: number, depth: number): Item[] {
-  const subRun = call.subRunId === undefined ? undefined : model.runs.get(call.subRunId);
+  const subRuns = call.subRunIds.flatMap((id) => model.runs.get(id) ?? []);
   const to = call.endAt ?? (run.final ? run.lastAt : end);
   const index = run.calls.indexOf(call);
   const item: Item = {
     key: `${run.id} call ${index}`,
     depth,
-    kind: subRun ? "agent" : "call",
+    kind: subRuns.length > 0 ? "agent" : "call",
     label: call.name,
     hint: valuesOf((call.start ?? call.end)?.event["args"]),
-    bars: [{ from: call.startAt, to, kind: `tool ${call.state}${subRun ? " agent" : ""}` }],
+    bars: [{ from: call.startAt, to, kind: `tool ${call.state}${subRuns.length > 0 ? " agent" : ""}` }],
     marks: [],
     ms: call.endAt === undefined ? undefined : call.endAt - call.startAt,
     state: call.state,
     selection: { kind: "call", runId: run.id, index },
   };
-  return [item, ...(subRun ? itemsOf(model, subRun, Math.min(end, to), depth + 1) : [])];
+  return [item, ...subRuns.flatMap((subRun) => itemsOf(model, subRun, Math.min(end, to), depth + 1))];
 }
 
 /** The values of arguments, in few words. */
