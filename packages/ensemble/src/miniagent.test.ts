@@ -317,7 +317,11 @@ describe("errors", () => {
       { alias: "SLOW" },
     );
     const agent = miniagent(
-      (ctx) => ctx.reply(slow.trigger()).reply([Promise.reject(new Error("early")), "lost"]).reply("after"),
+      (ctx) =>
+        ctx
+          .reply(slow.trigger())
+          .reply([Promise.reject(new Error("early")), "lost"])
+          .reply("after"),
       { alias: "AGENT" },
     );
     await ensemble.run(async () => {
