@@ -1,5 +1,5 @@
 import { isObject, type JsonObject, maskSecrets } from "millrace/provider";
-import { abortable } from "millrace/runs";
+import { abortable, after } from "millrace/runs";
 import { ConnectionError } from "./connection-error.ts";
 import { readJson } from "./read-json.ts";
 
@@ -95,12 +95,12 @@ export class OpenSocket {
       const look = (): void => {
         const leftMs = heardAt + idleMs - Date.now();
         if (leftMs <= 0) lose(`the server was silent for ${idleMs} ms`);
-        else timer = setTimeout(look, leftMs);
+        else cancel = after(leftMs, look);
       };
-      let timer = setTimeout(look, idleMs);
+      let cancel = after(idleMs, look);
       const abort = (): void => this.#fail(signal?.reason);
       this.#release = () => {
-        clearTimeout(timer);
+        cancel();
         signal?.removeEventListener("abort", abort);
         reject(this.#failure?.error);
       };

@@ -1,4 +1,5 @@
 import { errorMessage, SseParser } from "millrace/provider";
+import { after } from "millrace/runs";
 import { ConnectionError } from "./connection-error.ts";
 import { readJson } from "./read-json.ts";
 
@@ -39,10 +40,10 @@ async function readChunk(
   idleMs: number,
 ): Promise<Uint8Array | undefined> {
   let isSilent = false;
-  const timer = setTimeout(() => {
+  const cancel = after(idleMs, () => {
     isSilent = true;
     void reader.cancel().catch(() => {});
-  }, idleMs);
+  });
   try {
     const { value } = await reader.read();
     if (isSilent) throw new ConnectionError(`the server was silent for ${idleMs} ms`, { kind: "network" });
@@ -51,6 +52,6 @@ async function readChunk(
     if (cause instanceof ConnectionError) throw cause;
     throw new ConnectionError(`the connection was lost: ${errorMessage(cause)}`, { kind: "network" }, { cause });
   } finally {
-    clearTimeout(timer);
+    cancel();
   }
 }

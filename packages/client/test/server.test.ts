@@ -96,6 +96,14 @@ describe.each<Kind>(["http", "websocket", "websocket of ws"])("over %s", (kind) 
     expect((await readAll(client.attach({ chatId: "c2" }))).events).toEqual([]);
   });
 
+  test("a server may be silent for as long as it likes where that is wanted", async () => {
+    const { clientOf } = await serve(["Late."], { delayMs: 50 });
+    const client = clientOf("ada", { idleMs: Number.POSITIVE_INFINITY, retry: { maxRetries: 0 } });
+    const { events, error } = await readAll(client.respond("Go", { chatId: "c1" }));
+    expect(error).toBeUndefined();
+    expect(events.at(-1)).toMatchObject({ stopReason: "completed", output: "Late." });
+  });
+
   test("connections that are cut again and again lose nothing", async () => {
     const { client, cut } = await serve([longAnswer], { delayMs: 1 });
     const run = client.respond("Go", { chatId: "c1" });

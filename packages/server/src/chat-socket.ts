@@ -1,5 +1,6 @@
 import type { Agent } from "millrace";
 import type { JsonObject } from "millrace/provider";
+import { after } from "millrace/runs";
 import { type ChatHandlerOptions, ChatRuns, notFound, type Reading, toHttpError } from "./chat-runs.ts";
 import type { RunQuery } from "./event-log.ts";
 import { HttpError } from "./http-error.ts";
@@ -112,9 +113,13 @@ class Session {
     await opened(socket);
     if (isOpen(socket)) {
       await new Promise<void>((resolve) => {
-        const beat = setInterval(() => this.#beat(end), keepAliveMs);
+        const beat = (): void => {
+          cancel = after(keepAliveMs, beat);
+          this.#beat(end);
+        };
+        let cancel = after(keepAliveMs, beat);
         const end = (): void => {
-          clearInterval(beat);
+          cancel();
           socket.removeEventListener("close", end);
           socket.removeEventListener("error", end);
           resolve();

@@ -1,4 +1,5 @@
 import type { Input, Run, StreamEvent } from "millrace";
+import { after } from "millrace/runs";
 import { encodeFailure, WireEncoder } from "millrace/wire";
 import { type EventLog, EventLogError } from "./event-log.ts";
 import { report } from "./report.ts";
@@ -98,7 +99,7 @@ async function write(run: DetachableRun, writer: LineWriter): Promise<string> {
 }
 
 function beat(run: DetachableRun, log: EventLog, beatMs: number, onError: DetachOptions["onError"]): () => void {
-  let timer = setTimeout(ask, beatMs);
+  let cancel = after(beatMs, () => void ask());
   let isOver = false;
   async function ask(): Promise<void> {
     let reason: string | undefined;
@@ -109,11 +110,11 @@ function beat(run: DetachableRun, log: EventLog, beatMs: number, onError: Detach
     }
     if (isOver) return;
     if (reason !== undefined) run.stop(reason);
-    else timer = setTimeout(ask, beatMs);
+    else cancel = after(beatMs, () => void ask());
   }
   return () => {
     isOver = true;
-    clearTimeout(timer);
+    cancel();
   };
 }
 

@@ -1,4 +1,5 @@
 import type { StreamEvent } from "millrace";
+import { after } from "millrace/runs";
 import { type Frame, type Frames, framesOf } from "./frames.ts";
 
 /** Options of {@link toSSE}. */
@@ -103,13 +104,13 @@ function sseText({ seq, line }: Frame): string {
 
 /** The promise's value, or `late` after so many milliseconds. */
 async function within<T>(promise: Promise<T>, ms: number): Promise<T | "late"> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let cancel = (): void => {};
   const late = new Promise<"late">((resolve) => {
-    timer = setTimeout(() => resolve("late"), ms);
+    cancel = after(ms, () => resolve("late"));
   });
   try {
     return await Promise.race([promise, late]);
   } finally {
-    clearTimeout(timer);
+    cancel();
   }
 }

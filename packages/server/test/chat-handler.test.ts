@@ -289,6 +289,13 @@ describe("a chat over HTTP", () => {
     expect(replayed.at(-1)).toMatchObject({ type: "final", output: "Late." });
   });
 
+  it("sends no sign of life where none is wanted", async () => {
+    const agent = new Agent({ name: "a", model: scriptedModel(["Late."], { delayMs: 100 }) });
+    const keepAliveMs = Number.POSITIVE_INFINITY;
+    await using server = await serve(createChatHandler(agent, { authenticate, keepAliveMs }));
+    expect(await (await say(server.url, "Hi")).text()).not.toContain("keep-alive");
+  });
+
   it("is closed to other origins unless they are listed", async () => {
     const { agent } = slowAgent("Hi.", 0);
     const plain = createChatHandler(agent, { authenticate });

@@ -175,6 +175,14 @@ describe("a chat over a WebSocket", () => {
     expect(await second.ask({ type: "attach", chat: "none" })).toEqual({ type: "ok", id: 3 });
   });
 
+  it("asks for no sign of life where none is wanted", async () => {
+    const { socketOf } = await serve(undefined, { keepAliveMs: Number.POSITIVE_INFINITY });
+    using client = await socketOf();
+    await client.ask({ type: "respond", chatId: "c1", input: "Go" });
+    await client.ended();
+    expect(client.messages.map(({ type }) => type)).not.toContain("ping");
+  });
+
   it("is the same chat as over HTTP, and any number of sockets read it", async () => {
     const { url, socketOf } = await serve(undefined, { log: memoryEventLog() });
     const response = await say(url, "Go");

@@ -14,7 +14,7 @@ import {
 } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunInfo } from "millrace";
-import { fields, millisecondsOrNone } from "millrace/runs";
+import { after, fields, millisecondsOrNone } from "millrace/runs";
 import { type EventLog, EventLogError, type LoggedRun, type RunQuery } from "../event-log.ts";
 import { fileName } from "./file-name.ts";
 
@@ -167,13 +167,13 @@ export function fileEventLog(folder: string, options: FileEventLogOptions = {}):
     wakes.set(runId, here);
     await new Promise<void>((resolve) => {
       const wake = (): void => {
-        clearTimeout(timer);
+        cancel();
         signal.removeEventListener("abort", wake);
         here.delete(wake);
         if (here.size === 0) wakes.delete(runId);
         resolve();
       };
-      const timer = setTimeout(wake, ms);
+      const cancel = after(ms, wake);
       here.add(wake);
       signal.addEventListener("abort", wake, { once: true });
     });
