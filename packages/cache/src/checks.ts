@@ -21,3 +21,8 @@ export function checkScope(scope: Scope): void {
     throw new ConfigError(part, `expected a string, got a value of type ${typeof value}`);
   }
 }
+
+/** Refuses what is no name of something: of a value, a mailbox, a channel, a lock. */
+export function checkKey(key: unknown): asserts key is string {
+  if (typeof key !== "string") throw new ConfigError("key", `expected a string, got a value of type ${typeof key}`);
+}

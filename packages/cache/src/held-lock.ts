@@ -9,10 +9,10 @@ const maxPauseMs = 1000;
 export async function holdLock(storage: Storage, key: string, name: string, options: LockOptions): Promise<Lock> {
   const { ttlMs = 10_000, waitMs = Number.POSITIVE_INFINITY, signal } = options;
   const owner = crypto.randomUUID();
-  const deadline = Date.now() + waitMs;
+  const deadline = performance.now() + waitMs;
   for (;;) {
     signal?.throwIfAborted();
-    const asked = Date.now();
+    const asked = performance.now();
     const token = await storage.acquire(name, owner, ttlMs);
     if (token !== undefined) {
       const lock = new HeldLock({ storage, key, name, owner, ttlMs, token, asked });
@@ -20,7 +20,7 @@ export async function holdLock(storage: Storage, key: string, name: string, opti
       signal?.throwIfAborted();
       return lock;
     }
-    const leftMs = deadline - Date.now();
+    const leftMs = deadline - performance.now();
     if (leftMs <= 0) throw new CacheError(`another holds the lock ${JSON.stringify(key)}`, { kind: "locked", key });
     await storage.whenReleased(name, Math.min(leftMs, ttlMs, maxPauseMs), signal);
   }
@@ -66,7 +66,7 @@ class HeldLock implements Lock {
 
   async #renew(): Promise<void> {
     const { storage, name, owner, ttlMs } = this.#holding;
-    const asked = Date.now();
+    const asked = performance.now();
     // While the storage is away the lock is held until its time is over.
     const isHeld = await storage.renew(name, owner, ttlMs).catch(() => undefined);
     if (this.#isReleased || isHeld === undefined) return;
@@ -76,7 +76,7 @@ class HeldLock implements Lock {
 
   #expireAfter(asked: number): void {
     clearTimeout(this.#expiry);
-    const leftMs = asked + this.#holding.ttlMs - Date.now();
+    const leftMs = asked + this.#holding.ttlMs - performance.now();
     this.#expiry = inBackground(setTimeout(() => this.#lose(), Math.max(0, leftMs)));
   }
 

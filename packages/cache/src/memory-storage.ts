@@ -6,7 +6,7 @@ import { WaitingReaders } from "./waiting-readers.ts";
 
 interface Expiring {
   readonly text: string;
-  /** In milliseconds since the epoch. */
+  /** In milliseconds of `performance.now()`: of a clock that nobody sets. */
   readonly expiresAt: number;
 }
 
@@ -42,7 +42,10 @@ export class MemoryStorage implements Storage {
   async set(name: string, text: string, ttlMs: number | undefined): Promise<void> {
     this.#checkOpen();
     if (++this.#changes % changesPerSweep === 0) this.#sweep();
-    this.#values.set(name, { text, expiresAt: ttlMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + ttlMs });
+    this.#values.set(name, {
+      text,
+      expiresAt: ttlMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + ttlMs,
+    });
   }
 
   async replace(
@@ -117,7 +120,7 @@ export class MemoryStorage implements Storage {
   async acquire(name: string, owner: string, ttlMs: number): Promise<number | undefined> {
     this.#checkOpen();
     const holder = this.#holders.get(name);
-    const now = Date.now();
+    const now = performance.now();
     if (holder && holder.expiresAt > now) return undefined;
     this.#holders.set(name, { owner, expiresAt: now + ttlMs });
     return ++this.#lastToken;
@@ -126,8 +129,8 @@ export class MemoryStorage implements Storage {
   async renew(name: string, owner: string, ttlMs: number): Promise<boolean> {
     this.#checkOpen();
     const holder = this.#holders.get(name);
-    const isHeld = holder?.owner === owner && holder.expiresAt > Date.now();
-    if (isHeld) this.#holders.set(name, { owner, expiresAt: Date.now() + ttlMs });
+    const isHeld = holder?.owner === owner && holder.expiresAt > performance.now();
+    if (isHeld) this.#holders.set(name, { owner, expiresAt: performance.now() + ttlMs });
     return isHeld;
   }
 
@@ -140,7 +143,7 @@ export class MemoryStorage implements Storage {
   async whenReleased(name: string, ms: number, signal: AbortSignal | undefined): Promise<void> {
     const waiters = this.#lockWaiters.get(name) ?? new WaitingReaders();
     this.#lockWaiters.set(name, waiters);
-    const leftMs = (this.#holders.get(name)?.expiresAt ?? 0) - Date.now();
+    const leftMs = (this.#holders.get(name)?.expiresAt ?? 0) - performance.now();
     try {
       await waiters.wait(Math.max(1, Math.min(ms, leftMs)), signal);
     } finally {
@@ -160,7 +163,7 @@ export class MemoryStorage implements Storage {
 
   #live(name: string): string | undefined {
     const value = this.#values.get(name);
-    if (value && value.expiresAt > Date.now()) return value.text;
+    if (value && value.expiresAt > performance.now()) return value.text;
     this.#values.delete(name);
     return undefined;
   }
@@ -172,7 +175,7 @@ export class MemoryStorage implements Storage {
   }
 
   #sweep(): void {
-    const now = Date.now();
+    const now = performance.now();
     for (const [name, { expiresAt }] of this.#values) if (expiresAt <= now) this.#values.delete(name);
   }
 

@@ -12,7 +12,7 @@ import type {
   SubscribeOptions,
   Subscription,
 } from "./cache.ts";
-import { checkCount, checkMs, checkScope } from "./checks.ts";
+import { checkCount, checkKey, checkMs, checkScope } from "./checks.ts";
 import { holdLock } from "./held-lock.ts";
 import { type ScopeContext, scopeContext } from "./scope-context.ts";
 import { keyIn, nameOf, type ScopePath, wholeCache, within } from "./scope-path.ts";
@@ -148,6 +148,7 @@ export class StorageCache implements Cache {
   }
 
   #name(key: string, { raw = false }: KeyOptions = {}): string {
+    checkKey(key);
     if (!raw) return nameOf({ path: this.#current(), key });
     if (!key.isWellFormed()) throw new ConfigError("key", "expected a raw key that is valid Unicode");
     return key;

@@ -15,7 +15,7 @@ export interface ChangeOptions {
 interface Change {
   readonly args: readonly string[];
   readonly onLate: ((reply: unknown) => void) | undefined;
-  /** When it is given up, in milliseconds since the epoch. */
+  /** When it is given up, in milliseconds of `performance.now()`: of a clock that nobody sets. */
   readonly deadline: number;
   isGivenUp: boolean;
   resolve(reply: unknown): void;
@@ -59,7 +59,7 @@ export class Changes {
   make(args: readonly string[], { onLate, isPatient = false }: ChangeOptions = {}): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#isClosing && !isPatient) return reject(closed());
-      const deadline = isPatient ? Number.POSITIVE_INFINITY : Date.now() + this.#maxWaitMs;
+      const deadline = isPatient ? Number.POSITIVE_INFINITY : performance.now() + this.#maxWaitMs;
       this.#waiting.push({ args, onLate, deadline, isGivenUp: false, resolve, reject });
       this.#timer ??= setTimeout(() => this.#giveUpLate(), this.#maxWaitMs);
       this.#working ??= this.#work();
@@ -136,7 +136,7 @@ export class Changes {
   }
 
   #giveUpLate(): void {
-    const now = Date.now();
+    const now = performance.now();
     this.#giveUp(
       ({ deadline }) => deadline <= now,
       () => this.#connection.tooLate(),

@@ -71,13 +71,13 @@ export class Connection {
 
   /** Sends a command that changes nothing, again and again until Redis answers or the time is over. */
   read(args: readonly string[]): Promise<unknown> {
-    const deadline = Date.now() + this.#options.maxWaitMs;
+    const deadline = performance.now() + this.#options.maxWaitMs;
     const answer = async (): Promise<unknown> => {
       for (;;) {
         try {
           return await this.send(args);
         } catch (error) {
-          if (!(error instanceof Away) || Date.now() >= deadline) throw error;
+          if (!(error instanceof Away) || performance.now() >= deadline) throw error;
         }
       }
     };

@@ -1,6 +1,6 @@
 import { ConfigError } from "millrace";
+import { anything, type Check, fields, milliseconds, text } from "millrace/runs";
 import type { RedisClientOptions } from "redis";
-import { checkMs } from "../checks.ts";
 import { StorageCache } from "../storage-cache.ts";
 import { RedisStorage } from "./redis-storage.ts";
 
@@ -48,6 +48,7 @@ export class RedisCache extends StorageCache {
   readonly #storage: RedisStorage;
 
   constructor(options: RedisCacheOptions = {}) {
+    checkOptions(options, "");
     const {
       url = "redis://localhost:6379",
       namespace = "millrace",
@@ -55,14 +56,19 @@ export class RedisCache extends StorageCache {
       commandTimeoutMs = 5000,
     } = options;
     checkURL(url);
-    checkMs(maxWaitMs, "maxWaitMs");
-    checkMs(commandTimeoutMs, "commandTimeoutMs");
-    if (namespace === "") throw new ConfigError("namespace", "expected a text that begins all keys, got an empty one");
     const storage = new RedisStorage(namespace, { url, client: options.client ?? {}, maxWaitMs, commandTimeoutMs });
     super(storage);
     this.#storage = storage;
   }
 }
+
+const checkOptions = fields({
+  url: text,
+  namespace: text,
+  maxWaitMs: milliseconds,
+  commandTimeoutMs: milliseconds,
+  client: anything,
+} satisfies Record<keyof RedisCacheOptions, Check>);
 
 /** Does not show the URL: it may hold a password. */
 function checkURL(url: string): void {
