@@ -74,7 +74,8 @@ function run(name, command) {
   const start = performance.now();
   // Ten minutes: longer than any step takes, so that one that hangs is named.
   // Nobody types: an example that asks its user gets the end of the input.
-  const stdio = /** @type {const} */ (["ignore", "inherit", "inherit"]);
+  /** @type {import("node:child_process").StdioOptions} */
+  const stdio = ["ignore", "inherit", "inherit"];
   const { status, error } = spawnSync(command, { env, shell: true, stdio, timeout: 600_000 });
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   console.log(
