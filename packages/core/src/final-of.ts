@@ -1,7 +1,7 @@
 import type { Final } from "./events.ts";
 
-/** Hangs the run's `Final` on the error that is thrown after it, where {@link finalOf} finds it. */
-export function withFinal(error: Error, final: Final): Error {
+/** Hangs a run's last event on the error that is thrown after it, where {@link finalOf} finds it. */
+export function withFinal(error: Error, final: { readonly type: "final" }): Error {
   try {
     Object.defineProperty(error, "final", { value: final, configurable: true, enumerable: false });
   } catch {

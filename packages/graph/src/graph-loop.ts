@@ -1,4 +1,4 @@
-import { RunCut } from "millrace/runs";
+import { RunCut, withFinal } from "millrace/runs";
 import { asError } from "./as-error.ts";
 import { endRun } from "./end-run.ts";
 import { endStep } from "./end-step.ts";
@@ -42,7 +42,7 @@ export async function graphLoop(run: RunState, origin: Origin): Promise<GraphFin
     if (!(thrown instanceof RunCut)) run.fail(asError(thrown));
   }
   const final = await endRun(run, origin.over ?? stopReason);
-  if (final.error) throw withFinalOf(final.error, final);
+  if (final.error) throw withFinal(final.error, final);
   return final;
 }
 
@@ -84,14 +84,4 @@ async function tooManyIterations(run: RunState): Promise<void> {
   const { maxTotalIterations } = run.options;
   await tellFailure(run, { error: `Graph execution exceeded maximum total iterations (${maxTotalIterations})` });
   await run.emit({ type: "max-iterations-reached", maxTotalIterations });
-}
-
-/** Hangs the run's `final` on what is thrown after it. */
-function withFinalOf(error: Error, final: GraphFinal): Error {
-  try {
-    Object.defineProperty(error, "final", { value: final, configurable: true, enumerable: false });
-  } catch {
-    // A frozen error goes without.
-  }
-  return error;
 }
