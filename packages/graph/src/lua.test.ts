@@ -29,6 +29,10 @@ test.each([
   ["''", {}, true],
   ["#name == 6 and name == '\\u{e4}\u00f6ü'", { name: "äöü" }, true],
   ["n == 9007199254740993", { n: 9007199254740993n }, true],
+  // By bytes, as Lua compares: not by the halves of characters that JavaScript compares.
+  ["last < smile and not (smile < last) and a < b", { last: "\uffff", smile: "\u{1f600}", a: "a", b: "a\0" }, true],
+  ["n == 9007199254740992 and n <= 9007199254740993", { n: 2 ** 53 }, true],
+  ["m[-9223372036854775808] == 'least'", { m: new Map([[-(2n ** 63n), "least"]]) }, true],
   ["at < '2026-02-01'", { at: new Date("2026-01-31T10:00:00Z") }, true],
   ["tags[2] == 'b' and sizes.large == 3", { tags: new Set(["a", "b"]), sizes: new Map([["large", 3]]) }, true],
   ["type == 'bug' and error == nil and #table == 1", { type: "bug", table: [1] }, true],

@@ -81,7 +81,7 @@ export class LuaValues {
 export function keyOf(key: LuaKey): LuaKey | undefined {
   if (typeof key !== "number") return key;
   if (Number.isNaN(key)) return undefined;
-  return Number.isInteger(key) && !Number.isSafeInteger(key) && Math.abs(key) < 2 ** 63 ? BigInt(key) : key;
+  return Number.isInteger(key) && !Number.isSafeInteger(key) && key >= -(2 ** 63) && key < 2 ** 63 ? BigInt(key) : key;
 }
 
 /** An integer of any size as Lua has it. */
