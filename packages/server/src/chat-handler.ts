@@ -1,6 +1,7 @@
 import { type Agent, type AgentEvent, ConfigError } from "millrace";
 import type { JsonObject } from "millrace/provider";
-import { type ChatHandlerOptions, ChatRuns, notFound, type Reading, toHttpError } from "./chat-runs.ts";
+import type { ChatHandlerOptions } from "./chat-handler-options.ts";
+import { ChatRuns, notFound, type Reading, toHttpError } from "./chat-runs.ts";
 import type { RunQuery } from "./event-log.ts";
 import { HttpError } from "./http-error.ts";
 import { corsHeaders, preflight } from "./origins.ts";

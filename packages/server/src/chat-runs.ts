@@ -1,61 +1,15 @@
-import {
-  type Agent,
-  type AgentEvent,
-  type ChatRespondOptions,
-  type ChatStore,
-  ConfigError,
-  MillraceError,
-} from "millrace";
-import { type Check, callable, count, fields, flag, milliseconds, texts, wrong } from "millrace/runs";
+import { type Agent, type AgentEvent, type ChatStore, ConfigError, MillraceError } from "millrace";
 import { attach } from "./attach.ts";
+import { type ChatHandlerOptions, checkChatHandlerOptions } from "./chat-handler-options.ts";
 import { detach, runHere, stopRun } from "./detach.ts";
 import { type EventLog, EventLogError, type RunQuery } from "./event-log.ts";
 import { type Frames, framesOf, framesOfLines, loggedFrames, startingWith } from "./frames.ts";
 import { HttpError } from "./http-error.ts";
 import { LiveRuns } from "./live-runs.ts";
 import { memoryChatStore } from "./memory-chat-store.ts";
-import type { CorsOptions } from "./origins.ts";
-import type { ChatProtocol, ChatRequest } from "./protocol/chat-protocol.ts";
+import type { ChatRequest } from "./protocol/chat-protocol.ts";
 import type { ChatMessage } from "./read-message.ts";
 import { report } from "./report.ts";
-
-/** Options of a chat endpoint: of `createChatHandler` and of `createChatSocket`, which may share one object. */
-export interface ChatHandlerOptions {
-  /**
-   * Says who asks: the user's id, from a cookie or a token of the request, never from what the client says of itself.
-   * Undefined is answered with 401; a `Response` of your own is sent as it is. Compulsory.
-   */
-  authenticate: (request: Request) => string | undefined | Response | Promise<string | undefined | Response>;
-  /** Keeps the chats. Default: {@link memoryChatStore}. */
-  store?: ChatStore;
-  /**
-   * Keeps the events: a run goes on when its connection is lost, and any number of pages can read it. Default: none; a run
-   * ends with its connection.
-   */
-  log?: EventLog;
-  /**
-   * What the front end speaks over HTTP: `aiSDK()` of `@millrace/server/ai-sdk`, `agUI()` of `@millrace/server/ag-ui`.
-   * Default: the protocol of `@millrace/client`.
-   */
-  protocol?: ChatProtocol;
-  /** The only path that is answered. Default: any, for frameworks that have routed the request. */
-  path?: string;
-  /** The longest body of a request, and the longest message over a WebSocket. Default: 1 Mi. */
-  maxBodyBytes?: number;
-  /** Which other origins may use the endpoint from a browser. Default: none. */
-  cors?: CorsOptions;
-  /** After so long without an event a sign of life is sent, in milliseconds. Default: 15,000. */
-  keepAliveMs?: number;
-  /** Options for each run: `deps`, `settings`, hooks … */
-  respondOptions?: (
-    chat: { userId: string; chatId: string },
-    request: Request,
-  ) => ChatRespondOptions | Promise<ChatRespondOptions>;
-  /** With a log: told of each run, where the runtime ends work that nobody waits for (workers). */
-  waitUntil?: (done: Promise<void>) => void;
-  /** Told of what is answered with 500, and of what a log throws, or a store that is read. Default: `console.error`. */
-  onError?: (error: unknown) => void;
-}
 
 /** The events of a run as another protocol has them. */
 export type ToLines = (events: AsyncIterable<AgentEvent>) => AsyncGenerator<string, void, undefined>;
@@ -81,7 +35,7 @@ export class ChatRuns {
     if (typeof options?.authenticate !== "function") {
       throw new ConfigError("authenticate", "expected a function that gives the user's id of a request");
     }
-    checkOptions(options, "");
+    checkChatHandlerOptions(options, "");
     this.#agent = agent;
     this.#options = options;
     this.#store = options.store ? guardedStore(options.store, options.onError) : memoryChatStore();
@@ -162,40 +116,6 @@ export class ChatRuns {
     return run;
   }
 }
-
-/** An object with these methods. */
-const methods =
-  (...names: readonly string[]): Check =>
-  (value, at) => {
-    for (const name of names) callable(Object(value)[name], `${at}.${name}`);
-  };
-
-/** Such as `https://app.example.org`: as browsers send it, so with a slash at its end it would never be met. */
-const origins: Check = (value, at) => {
-  texts(value, at);
-  for (const origin of Object(value)) {
-    if (!/^[a-z][a-z\d+.-]*:\/\/[^/?#]+$/.test(origin))
-      throw wrong(at, "origins such as https://app.example.org", origin);
-  }
-};
-
-const path: Check = (value, at) => {
-  if (!String(value).startsWith("/")) throw wrong(at, 'a path that begins with "/"', value);
-};
-
-const checkOptions = fields({
-  authenticate: callable,
-  store: methods("load", "append"),
-  log: methods("begin", "append", "read", "end", "find", "requestStop", "beat"),
-  protocol: methods("read", "lines"),
-  path,
-  maxBodyBytes: count,
-  cors: fields({ origins, credentials: flag }),
-  keepAliveMs: milliseconds,
-  respondOptions: callable,
-  waitUntil: callable,
-  onError: callable,
-} satisfies Record<keyof ChatHandlerOptions, Check>);
 
 /** What a store throws when it is read would reach the client as what the run failed with. */
 function guardedStore(store: ChatStore, onError: ChatHandlerOptions["onError"]): ChatStore {

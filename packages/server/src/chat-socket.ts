@@ -1,7 +1,8 @@
 import type { Agent } from "millrace";
 import type { JsonObject } from "millrace/provider";
 import { after } from "millrace/runs";
-import { type ChatHandlerOptions, ChatRuns, notFound, type Reading, toHttpError } from "./chat-runs.ts";
+import type { ChatHandlerOptions } from "./chat-handler-options.ts";
+import { ChatRuns, notFound, type Reading, toHttpError } from "./chat-runs.ts";
 import type { RunQuery } from "./event-log.ts";
 import { HttpError } from "./http-error.ts";
 import { isAllowedOrigin } from "./origins.ts";

@@ -5,7 +5,7 @@
  */
 export { type AttachOptions, attach } from "./attach.ts";
 export { createChatHandler } from "./chat-handler.ts";
-export type { ChatHandlerOptions } from "./chat-runs.ts";
+export type { ChatHandlerOptions } from "./chat-handler-options.ts";
 export { type ChatSocketHandler, createChatSocket, type ServeSocket } from "./chat-socket.ts";
 export { type DetachableRun, type DetachedRun, type DetachOptions, detach, stopRun } from "./detach.ts";
 export { type EventLog, EventLogError, type LoggedRun, type RunQuery } from "./event-log.ts";
