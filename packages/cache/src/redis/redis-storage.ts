@@ -26,7 +26,10 @@ export class RedisStorage implements Storage {
   }
 
   /** The Redis key of a name of some kind. */
-  key(kind: Kind | "session" | "channel" | "lock" | "run" | "lines" | "chat" | "tokens", name: string): string {
+  key(
+    kind: Kind | "names" | "session" | "channel" | "lock" | "run" | "lines" | "chat" | "tokens",
+    name: string,
+  ): string {
     return `${this.#root}:${kind}:${name}`;
   }
 
@@ -62,19 +65,29 @@ export class RedisStorage implements Storage {
   }
 
   async list(kind: Kind, path: ScopePath): Promise<string[]> {
-    const root = this.key(kind, "");
-    const prefix = path.prefixes.map(escapePart).join("/");
-    const pattern = `${escapeGlob(root + prefix)}${prefix === "" ? "*" : "[:/]*"}`;
-    // A scan may give a key twice.
-    const names = new Set<string>();
-    let cursor = "0";
-    do {
-      const reply = await this.connection.read(["SCAN", cursor, "MATCH", pattern, "COUNT", "1000"]);
-      const [next, keys] = Array.isArray(reply) ? reply : [];
-      for (const key of textsOf(keys)) names.add(key.slice(root.length));
-      cursor = textOf(next) ?? "0";
-    } while (cursor !== "0");
-    return [...names].filter((name) => isWithin(name, path));
+    const names: string[] = [];
+    for (const [from, to] of rangesOf(path)) {
+      for (let start = from; ; ) {
+        const range = [start, to, "LIMIT", "0", String(maxKeys)];
+        const noted = textsOf(await this.connection.read(["ZRANGEBYLEX", this.key("names", kind), ...range]));
+        names.push(...(await this.#existing(kind, noted)));
+        const last = noted.at(-1);
+        if (last === undefined) break;
+        start = `(${last}`;
+      }
+    }
+    return names.filter((name) => isWithin(name, path));
+  }
+
+  /** The names of what is there still; the others are forgotten. */
+  async #existing(kind: Kind, names: readonly string[]): Promise<readonly string[]> {
+    if (names.length === 0) return names;
+    const count = await this.connection.read(["EXISTS", ...names.map((name) => this.key(kind, name))]);
+    if (count === names.length) return names;
+    const counts = await Promise.all(names.map((name) => this.connection.read(["EXISTS", this.key(kind, name)])));
+    const gone = names.filter((_, index) => counts[index] === 0);
+    await this.changes.make(["forgetGone", ...gone.map((name) => this.key(kind, name))]);
+    return names.filter((_, index) => counts[index] !== 0);
   }
 
   async publish(mailbox: string, text: string): Promise<void> {
@@ -162,7 +175,14 @@ export function toText(ms: number | undefined): string {
   return ms === undefined ? "" : String(Math.ceil(ms));
 }
 
-/** Takes the meaning from what is special in a pattern. */
-function escapeGlob(text: string): string {
-  return text.replace(/[*?[\]\\^-]/g, "\\$&");
+/** Where the names of a scope, and of those within it, stand among all names in order: behind `prefix/` and `prefix:`. */
+function rangesOf({ prefixes }: ScopePath): [from: string, to: string][] {
+  const prefix = prefixes.map(escapePart).join("/");
+  // In the order of their bytes, `0` comes next after `/`, and `;` after `:`.
+  return prefix === ""
+    ? [["-", "+"]]
+    : [
+        [`[${prefix}/`, `(${prefix}0`],
+        [`[${prefix}:`, `(${prefix};`],
+      ];
 }

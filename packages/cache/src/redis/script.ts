@@ -25,8 +25,39 @@ local function text(optional)
   if optional == '' then return false end
   return string.sub(optional, 2)
 end
+-- The names that there are of each kind, in order: those of a scope are found without a look at all others. A name may be
+-- left over, of what has expired; none is ever missing.
+local function placeOf(key)
+  local root, kind, name = string.match(key, '^([^:]*):([^:]*):(.*)$')
+  return root .. ':names:' .. kind, name, root .. ':expiring:' .. kind
+end
+local function note(key)
+  local names, name = placeOf(key)
+  redis.call('ZADD', names, 0, name)
+end
+local function forget(key)
+  local names, name, expiring = placeOf(key)
+  redis.call('ZREM', names, name)
+  redis.call('ZREM', expiring, name)
+end
+-- Those that nobody asks for again must go as well: some of them with each one that comes.
+local function noteUntil(key, ttlMs)
+  local names, name, expiring = placeOf(key)
+  local start = string.sub(key, 1, #key - #name)
+  for _, due in ipairs(redis.call('ZRANGEBYSCORE', expiring, '-inf', now(), 'LIMIT', 0, 10)) do
+    if redis.call('EXISTS', start .. due) == 0 then forget(start .. due) end
+  end
+  redis.call('ZADD', names, 0, name)
+  redis.call('ZADD', expiring, string.format('%.0f', now() + tonumber(ttlMs)), name)
+end
 local function set(key, value, ttlMs)
-  if ttlMs == '' then redis.call('SET', key, value) else redis.call('SET', key, value, 'PX', ttlMs) end
+  if ttlMs == '' then
+    note(key)
+    redis.call('SET', key, value)
+  else
+    noteUntil(key, ttlMs)
+    redis.call('SET', key, value, 'PX', ttlMs)
+  end
 end
 -- Who waits for something at a key hears of it in the channel of the same name.
 local function ring(key) redis.call('PUBLISH', key, '') end
@@ -43,19 +74,36 @@ function changes.set(key, value, ttlMs)
 end
 function changes.replace(key, before, after, ttlMs)
   if redis.call('GET', key) ~= text(before) then return 0 end
-  if after == '' then redis.call('DEL', key) else set(key, text(after), ttlMs) end
+  if after == '' then changes.delete(key) else set(key, text(after), ttlMs) end
   return 1
 end
-function changes.delete(...) return redis.call('UNLINK', ...) end
+function changes.delete(...)
+  for _, key in ipairs({...}) do forget(key) end
+  return redis.call('UNLINK', ...)
+end
+function changes.forgetGone(...)
+  for _, key in ipairs({...}) do
+    if redis.call('EXISTS', key) == 0 then forget(key) end
+  end
+  return 1
+end
 
 function changes.push(mailbox, message)
-  -- Whoever waits has seen it empty.
-  if redis.call('RPUSH', mailbox, message) == 1 then ring(mailbox) end
+  if redis.call('RPUSH', mailbox, message) == 1 then
+    note(mailbox)
+    -- Whoever waits has seen it empty.
+    ring(mailbox)
+  end
   return 1
 end
-function changes.take(mailbox, count) return redis.call('LPOP', mailbox, count) end
+function changes.take(mailbox, count)
+  local messages = redis.call('LPOP', mailbox, count)
+  if messages and redis.call('EXISTS', mailbox) == 0 then forget(mailbox) end
+  return messages
+end
 function changes.giveBack(mailbox, ...)
   local messages = {...}
+  note(mailbox)
   for index = #messages, 1, -1 do redis.call('LPUSH', mailbox, messages[index]) end
   ring(mailbox)
   return #messages
