@@ -124,6 +124,17 @@ test("what is no step is refused at once, and so are loops that would never rest
   expect(() => agentLoop([shout])).toThrow("AWAIT");
 });
 
+test("options that cannot work are refused at once", () => {
+  const wrong: unknown = "agent";
+  const given: { readonly [option: string]: unknown } = { user: wrong, assistant: wrong };
+  expect(() => dialogLoop(Object.assign({ user: shout, assistant: shout }, given))).toThrow("user: expected an agent");
+  expect(() => promptAgent(Object(wrong), {})).toThrow("target: expected an agent");
+  expect(() => new Ensemble(Object({ errorAsMessages: true }))).toThrow("errorAsMessages: no such option");
+  expect(() => new Ensemble(Object({ logger: wrong }))).toThrow("logger.error: expected a function");
+  expect(() => new MessagePromise(Object({ message: wrong }))).toThrow("message: expected a Message");
+  expect(() => new MessagePromise(Object({}))).toThrow("streamer: expected");
+});
+
 test("a loop goes round until somebody ends it, which is no failure, and replies nothing", async () => {
   const heard: string[] = [];
   const logged: unknown[] = [];
@@ -199,7 +210,7 @@ test.each([
     const replies = await texts(() => dialogLoop({ user, assistant, promptAtTheEnd }).trigger("[be brief]"));
     expect(replies).toEqual([]);
     expect(asked).toEqual([first, second]);
-    expect(history.map(String)).toEqual(["hi", "2", "bye"]);
+    expect(history.map(String)).toEqual(["hi", "2", "bye", "4"]);
   },
 );
 

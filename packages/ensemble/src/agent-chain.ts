@@ -1,4 +1,5 @@
 import { ConfigError } from "millrace";
+import { list } from "millrace/runs";
 import type { InteractionContext } from "./interaction-context.ts";
 import type { MessageSequencePromise } from "./message-sequence.ts";
 import { MiniAgent, type MiniAgentOptions, miniagent } from "./miniagent.ts";
@@ -43,6 +44,7 @@ export function agentChain(
 
 /** A copy of steps that are some. @internal */
 export function checkSteps(steps: readonly ChainStep[]): readonly ChainStep[] {
+  list(steps, "steps");
   for (const [at, step] of steps.entries()) {
     if (step === AWAIT || step === CLEAR || step === null || step === undefined || step instanceof MiniAgent) continue;
     throw new ConfigError(`steps[${at}]`, `expected an agent, AWAIT, CLEAR or nothing, got a ${typeof step}`);

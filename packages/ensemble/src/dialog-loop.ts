@@ -1,6 +1,6 @@
 import { AWAIT } from "./agent-chain.ts";
 import { agentLoop } from "./agent-loop.ts";
-import { type MiniAgent, type MiniAgentOptions, miniagent } from "./miniagent.ts";
+import { checkAgent, type MiniAgent, type MiniAgentOptions, miniagent } from "./miniagent.ts";
 import { promptAgent } from "./prompt-agent.ts";
 
 /** Options of {@link dialogLoop}. */
@@ -16,6 +16,8 @@ export interface DialogLoopOptions extends MiniAgentOptions {
 /**
  * A dialog between a user and an assistant, until the user ends it. What it is sent is the prompt: the assistant gets it
  * each time, and it never gets into the dialog or its history. It replies nothing.
+ *
+ * @throws a `ConfigError` for what is no agent
  */
 export function dialogLoop({
   user,
@@ -24,6 +26,8 @@ export function dialogLoop({
   alias = "DIALOG_LOOP",
   ...options
 }: DialogLoopOptions): MiniAgent {
+  checkAgent(user, "user");
+  checkAgent(assistant, "assistant");
   return miniagent(
     (ctx) => {
       const prompted = promptAgent(assistant, promptAtTheEnd ? { suffix: ctx.messages } : { prefix: ctx.messages });

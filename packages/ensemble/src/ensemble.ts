@@ -1,8 +1,10 @@
-import { ConfigError, errorMessage } from "millrace";
+import { errorMessage } from "millrace";
+import { anything, type Check, callable, fields, flag, text, wrong } from "millrace/runs";
 import { NoEnsembleError } from "./errors.ts";
 import type { LlmLogger } from "./llm-agent.ts";
 import { Message } from "./message.ts";
 import { isAbort } from "./message-promise.ts";
+import { checkAgent } from "./miniagent.ts";
 import { Persister, type PersistHandler } from "./persister.ts";
 import {
   AbortDomain,
@@ -97,7 +99,7 @@ export class Ensemble implements EnsembleCore, Within, AsyncDisposable {
 
   /** @throws {@link ConfigError} naming the option that cannot work */
   constructor(options: EnsembleOptions = {}) {
-    checkLimit(options.maxPieces);
+    checkOptions(options, "");
     this.startSoon = options.startSoon ?? true;
     this.captureErrors = options.captureErrors ?? false;
     this.longHashKeys = options.longHashKeys ?? false;
@@ -106,8 +108,8 @@ export class Ensemble implements EnsembleCore, Within, AsyncDisposable {
     this.errorStacksInMessages = options.errorStacksInMessages ?? false;
     this.awaitReplyPersistence = options.awaitReplyPersistence ?? false;
     this.#logger = options.logger ?? console;
-    this.#resolvedHandlers = handlers(options.onPromiseResolved, "onPromiseResolved");
-    this.#persisters = handlers(options.onPersistMessages, "onPersistMessages").map((each) => new Persister(each));
+    this.#resolvedHandlers = listOf(options.onPromiseResolved);
+    this.#persisters = listOf(options.onPersistMessages).map((each) => new Persister(each));
     const outer = currentScope(options.within);
     this.#parent = outer.ensemble;
     this.llmLogger = options.llmLogger ?? outer.ensemble?.llmLogger;
@@ -145,8 +147,13 @@ export class Ensemble implements EnsembleCore, Within, AsyncDisposable {
     return this.#resolvedHandlers.length + this.#persisters.length > 0 || this.#parent?.isObserved === true;
   }
 
-  /** Runs a function in this ensemble, and waits for all that it has started, also when it throws. */
+  /**
+   * Runs a function in this ensemble, and waits for all that it has started, also when it throws.
+   *
+   * @throws what the function throws
+   */
   async run<T>(main: (ensemble: this) => T | PromiseLike<T>): Promise<T> {
+    callable(main, "main");
     const calls = new OpenCalls();
     try {
       return await runIn({ ...withWaiter(this.scope), calls }, async () => main(this));
@@ -263,19 +270,37 @@ export class Ensemble implements EnsembleCore, Within, AsyncDisposable {
   }
 }
 
-function handlers<Handler>(given: Handler | readonly Handler[] | undefined, option: string): readonly Handler[] {
-  const all: readonly Handler[] = given === undefined ? [] : isList(given) ? given : [given];
-  for (const handler of all) {
-    if (typeof handler !== "function") throw new ConfigError(option, `expected functions, got a ${typeof handler}`);
-  }
-  return all;
+const handlers: Check = (value, at) => {
+  for (const handler of listOf(value)) callable(handler, at);
+};
+
+const checkOptions = fields({
+  startSoon: flag,
+  captureErrors: flag,
+  longHashKeys: flag,
+  maxPieces: (value, at) => {
+    if (typeof value !== "number" || !(value >= 1)) throw wrong(at, "a number of pieces from 1", value);
+  },
+  errorsAsMessages: flag,
+  errorStacksInMessages: flag,
+  onPersistMessages: handlers,
+  awaitReplyPersistence: flag,
+  onPromiseResolved: handlers,
+  userId: text,
+  chatId: text,
+  llmLogger: checkAgent,
+  logger: (value, at) => callable(Object(value).error, `${at}.error`),
+  signal: (value, at) => {
+    if (!(value instanceof AbortSignal)) throw wrong(at, "an AbortSignal", value);
+  },
+  within: anything,
+});
+
+function listOf<T>(value: T | readonly T[] | undefined): readonly T[] {
+  if (value === undefined) return [];
+  return isList(value) ? value : [value];
 }
 
 function isList<T>(value: T | readonly T[]): value is readonly T[] {
   return Array.isArray(value);
-}
-
-function checkLimit(maxPieces: number | undefined): void {
-  if (maxPieces === undefined || maxPieces >= 1) return;
-  throw new ConfigError("maxPieces", `expected a number of pieces from 1, got ${maxPieces}`);
 }

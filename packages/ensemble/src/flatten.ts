@@ -1,11 +1,11 @@
-import { UnexpectedMessageError } from "./errors.ts";
+import { CyclicWaitError, UnexpectedMessageError } from "./errors.ts";
 import { type Fields, isPlainObject } from "./frozen.ts";
 import { ErrorMessage, Message, TextMessage } from "./message.ts";
 import { type ErrorTelling, isAbort, MessagePromise, tellError, tellingErrors } from "./message-promise.ts";
 import { follow, type PieceLog, PieceSource, PieceStream } from "./piece-log.ts";
-import { isAsyncIterable, isIterable, leave } from "./pump.ts";
+import { checkedResult, isAsyncIterable, isIterable, leave } from "./pump.ts";
 import { runIn, type Scope, throwClosed } from "./scope.ts";
-import type { Waiter } from "./wait-graph.ts";
+import { unwatch, type Waiter, watch } from "./wait-graph.ts";
 
 /**
  * What can be sent and replied: texts, messages, their fields, promises of them, errors (thrown at their place), and any
@@ -28,7 +28,7 @@ export type MessageInput =
  *
  * @throws what an iterable throws, and a `ValidationError` for fields that are no plain data
  */
-function freezeInput(input: unknown): unknown {
+export function freezeInput(input: unknown): unknown {
   if (typeof input !== "object" || input === null || isLeft(input)) return input;
   if (isIterable(input)) return Array.from(input, freezeInput);
   // It may fail before its turn comes, and is heard of then.
@@ -128,6 +128,15 @@ export class SequenceWriter extends PieceSource<MessagePromise> implements Waite
     return Array.from(this.#lanes, (lane) => (lane.isIdle ? feeder : lane.waitsFor));
   }
 
+  /** What the sequence goes on with at the moment. */
+  follows(): (Waiter | undefined)[] {
+    return Array.from(this.#lanes, (lane) => lane.waitsFor);
+  }
+
+  breakOff(error: unknown): void {
+    for (const lane of this.#lanes) lane.breakOff(error);
+  }
+
   /** For the one promise that is made of this: kept here too, the messages would live as long as the agent. */
   override stream(): PieceStream<MessagePromise> {
     const stream = this.#stream ?? new PieceStream<MessagePromise>();
@@ -201,7 +210,7 @@ class Failure {
 
 /** Something with more things in it. */
 type Frame =
-  | { readonly kind: "list"; readonly items: readonly unknown[]; at: number }
+  | { readonly kind: "list"; readonly items: unknown[]; at: number }
   | { readonly kind: "iterator"; readonly iterable: AsyncIterable<unknown>; iterator?: AsyncIterator<unknown> };
 
 /** Flattens one thing after the other. */
@@ -262,11 +271,11 @@ class Lane {
     if (frame?.kind === "iterator") {
       this.#pull(frame);
     } else if (frame && frame.at < frame.items.length) {
-      this.#write(frame.items[frame.at++]);
+      this.#write(taken(frame.items, frame.at++));
     } else if (frame) {
       this.#frames.pop();
     } else if (this.#at < this.#items.length) {
-      this.#write(this.#items[this.#at++]);
+      this.#write(taken(this.#items, this.#at++));
     } else {
       this.#items = [];
       this.#at = 0;
@@ -280,7 +289,7 @@ class Lane {
     if (typeof item === "string") this.#writer.write(new MessagePromise({ message: new TextMessage(item), within }));
     else if (item instanceof Message) this.#writer.write(new MessagePromise({ message: item, within }));
     else if (item instanceof MessagePromise) this.#writer.write(item);
-    else if (Array.isArray(item)) this.#frames.push({ kind: "list", items: item, at: 0 });
+    else if (Array.isArray(item)) this.#frames.push({ kind: "list", items: [...item], at: 0 });
     else if (item instanceof Failure) this.#fail(item.error);
     else if (item instanceof Error) this.#fail(item);
     else if (isSequence(item)) this.#follow(item.stream());
@@ -291,13 +300,22 @@ class Lane {
 
   /** What came only now: from an asynchronous iterable or a promise. */
   #writeLater(item: unknown): void {
-    const frozen = freezeInput(item);
-    if (frozen === item) this.#fail(new UnexpectedMessageError(item));
-    else this.#write(frozen);
+    try {
+      const frozen = freezeInput(item);
+      if (frozen === item) throw new UnexpectedMessageError(item);
+      this.#write(frozen);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   /** Goes on with what another sequence writes, without a promise for each message. */
   #follow(stream: PieceStream<MessagePromise>): void {
+    const ring = ringTo(this.#writer, stream.log.maker);
+    if (ring) {
+      this.#fail(new CyclicWaitError(ring));
+      return;
+    }
     this.#isWaiting = true;
     this.waitsFor = stream.log.maker;
     stream.start();
@@ -306,7 +324,14 @@ class Lane {
       onError: (error) => this.#resume({ value: new Failure(error) }),
       onEnd: () => this.#resume(),
     });
-    if (this.#isWaiting) this.#leave = leaveStream;
+    if (!this.#isWaiting) return;
+    this.#leave = leaveStream;
+    watch(this.#writer);
+  }
+
+  /** Leaves the sequence that it goes on with, if it does: that would never come. */
+  breakOff(error: unknown): void {
+    if (this.waitsFor) this.#resume({ value: new Failure(error) });
   }
 
   #pull(frame: Extract<Frame, { kind: "iterator" }>): void {
@@ -315,7 +340,7 @@ class Lane {
       // The code of a generator is not to run inside of the call that was given it.
       if (!frame.iterator) await undefined;
       frame.iterator ??= frame.iterable[Symbol.asyncIterator]();
-      return frame.iterator.next();
+      return checkedResult(await frame.iterator.next());
     };
     runIn(this.#scope, next).then(
       ({ done, value }) => {
@@ -339,6 +364,7 @@ class Lane {
     if (this.#isOver) return;
     this.#isWaiting = false;
     this.waitsFor = undefined;
+    unwatch(this.#writer);
     if (arrived) this.#write(arrived.value);
     this.#run();
   }
@@ -355,6 +381,29 @@ class Lane {
     for (const frame of this.#frames) if (frame.kind === "iterator" && frame.iterator) leave(frame.iterator);
     this.#frames = [];
   }
+}
+
+const maxRing = 1000;
+
+/**
+ * Who is in the ring, where a sequence is to go on with what is made of itself: each message would come round without an
+ * end. Longer rings are found once nothing moves in them.
+ */
+function ringTo(writer: SequenceWriter, from: Waiter | undefined, path: readonly string[] = []): string[] | undefined {
+  if (from === writer) return [writer.name, ...path];
+  if (!(from instanceof SequenceWriter) || path.length > maxRing) return undefined;
+  for (const next of from.follows()) {
+    const ring = ringTo(writer, next, [...path, from.name]);
+    if (ring) return ring;
+  }
+  return undefined;
+}
+
+/** Takes an item out of a list: kept there, a sequence would keep all its messages as long as it is followed. */
+function taken(items: unknown[], at: number): unknown {
+  const item = items[at];
+  items[at] = undefined;
+  return item;
 }
 
 /** What another writer writes, whoever shares it. */

@@ -54,6 +54,9 @@ export class Frozen extends Freezable {
     super();
     const { className, schema, defaults } = new.target;
     const name = Object.hasOwn(new.target, "className") ? className : new.target.name;
+    if (!isPlainObject(fields)) {
+      throw new ValidationError(name, [{ path: "", message: `expected an object of fields, got ${kindOf(fields)}` }]);
+    }
     const { class_: _, ...given } = { ...defaults, ...fields };
     setField(this, "class_", name);
     for (const [field, value] of Object.entries(schema ? checked(given, schema, defaults, name) : given)) {

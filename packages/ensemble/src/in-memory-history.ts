@@ -22,7 +22,8 @@ export function inMemoryHistory({
   return miniagent<HistoryArgs>(
     async (ctx, { returnFullHistory = false }) => {
       if (!returnFullHistory) ctx.reply(ctx.messages);
-      messages.push(...(await ctx.messages));
+      // One by one: where the user leaves, the answers before that are kept.
+      for await (const message of ctx.messages) messages.push(await message);
       // Only now: what was said before may have come in the meantime.
       if (returnFullHistory) ctx.reply([...messages]);
     },

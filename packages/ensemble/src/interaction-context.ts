@@ -2,7 +2,7 @@ import type { MessageInput, SequenceWriter } from "./flatten.ts";
 import type { MessageSequencePromise } from "./message-sequence.ts";
 import { PieceSource } from "./piece-log.ts";
 import { type Activity, begin, finish, OpenCalls, runIn, type Scope, traceOf, type Within } from "./scope.ts";
-import { pendingWaits, type Waiter } from "./wait-graph.ts";
+import { pendingWaits, type Waiter, watch } from "./wait-graph.ts";
 
 /** Which agent. */
 export interface AgentIdentity {
@@ -95,8 +95,11 @@ export class InteractionContext implements Within, Waiter, Activity {
       } catch (error) {
         this.#errors.push(error);
       }
-      if (isBranch) this.#branches--;
       this.#tasks.delete(done);
+      if (!isBranch) return;
+      this.#branches--;
+      // What it might have done, nobody does any more.
+      watch(this);
     };
     const done = run();
     this.#tasks.add(done);
@@ -144,6 +147,8 @@ export class InteractionContext implements Within, Waiter, Activity {
     } catch (error) {
       failure = { error };
     }
+    // First: what is still waited for may be the replies to a call that nobody has finished.
+    this.#calls.finish();
     try {
       await this.awaitNow();
     } catch (error) {

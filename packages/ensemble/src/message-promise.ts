@@ -53,6 +53,8 @@ export class MessagePromise extends StreamedPromise<Token, Message> {
   constructor(options: ReadyMessage | StreamedMessage | MadeMessage) {
     if ("message" in options) {
       const { message, ...rest } = options;
+      if (!(message instanceof Message))
+        throw new ConfigError("message", "expected a Message; a text is a TextMessage");
       super({ ...rest, pieces: [message], whole: message });
       this.knownBeforehand = message;
       return;
@@ -72,6 +74,7 @@ export interface MadeMessage extends Omit<PromiseOptions, "maxPieces"> {
 
 function madeOf(options: StreamedMessage): MadeMessage {
   const { knownBeforehand = {}, messageClass = TextMessage, streamer, startSoon, within } = options;
+  if (streamer === undefined) throw new ConfigError("streamer", "expected where the tokens come from, or a `message`");
   checkStreamed(knownBeforehand, messageClass);
   const known = new Frozen(knownBeforehand);
   const fields = streamer instanceof MessageTokenAppender ? streamer.fields : {};
@@ -106,9 +109,9 @@ function tokensOf(
 
 /** The text of all tokens. Fails with the first error. @internal */
 export function joined(stream: PieceStream<Token>): Promise<string> {
+  stream.start();
   return new Promise((resolve, reject) => {
     const texts: string[] = [];
-    stream.start();
     follow(stream, {
       onPiece: (token) => texts.push(String(token)),
       onError: reject,

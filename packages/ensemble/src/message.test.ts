@@ -4,8 +4,10 @@ import { z } from "zod";
 import {
   AppenderNotOpenError,
   ErrorMessage,
+  Frozen,
   float,
   Message,
+  type MessageInput,
   MessagePromise,
   MessageSequencePromise,
   MessageTokenAppender,
@@ -106,6 +108,25 @@ describe("a message", () => {
   });
 });
 
+test("messages in other frozen objects are there by their keys too", () => {
+  const inner = new Message({ a: 1 });
+  const plain = new Message({ x: { inner, all: [inner] }, y: [{ inner }] });
+  const frozen = new Message({ x: new Frozen({ inner, all: [inner] }), y: [new Frozen({ inner })] });
+  expect(frozen.serialize()).toEqual(plain.serialize());
+  expect(frozen.hashKey).toBe(plain.hashKey);
+  expect(frozen.subMessages()).toEqual([inner, inner, inner]);
+  expect(new Message({ token: new TextToken("t", { inner }) }).serialize()).toEqual({
+    class_: "Message",
+    token: { class_: "TextToken", content: "t", inner__hash_key: inner.hashKey },
+  });
+});
+
+test("what are no fields is no message", () => {
+  for (const given of ["text", 5, ["list"], null]) {
+    expect(() => new Message(JSON.parse(JSON.stringify(given)))).toThrow("Message: expected an object of fields, got");
+  }
+});
+
 describe("a text", () => {
   test("is the content, or the template with the fields in it, which wins", () => {
     expect(String(new TextMessage())).toBe("");
@@ -126,7 +147,7 @@ describe("a text", () => {
   });
 
   test("is a string", () => {
-    expect(() => new TextMessage(Object(1))).not.toThrow();
+    expect(() => new TextMessage(Object(1))).toThrow("expected an object of fields");
     expect(() => new TextMessage({ content: 1 })).toThrow("content: expected a string or null, got a number");
   });
 });
@@ -291,6 +312,23 @@ describe("a sequence", () => {
       "a",
       expect.any(UnexpectedMessageError),
     ]);
+  });
+
+  test("has what is no message, and comes only later, as an error at its place", { timeout: 5000 }, async () => {
+    const broken: AsyncIterable<never> = { [Symbol.asyncIterator]: () => ({ next: () => JSON.parse("null") }) };
+    const failing = function* (): Generator<string> {
+      yield "lost";
+      throw new RangeError("iterable");
+    };
+    const late = async function* (): AsyncGenerator<MessageInput> {
+      yield "first";
+      yield { field: new Map() };
+    };
+    const read = (input: MessageInput): Promise<unknown[]> => textsOf(new MessageSequencePromise(input));
+    expect(await read(late())).toEqual(["first", expect.any(ValidationError)]);
+    expect(await read(["first", Promise.resolve(failing())])).toEqual(["first", expect.any(RangeError)]);
+    expect(await read(["first", broken])).toEqual(["first", expect.any(TypeError)]);
+    expect(await read(Promise.resolve({ hashKey: 1 }))).toEqual([expect.any(ValidationError)]);
   });
 
   test("of nothing is empty", async () => {

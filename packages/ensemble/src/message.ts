@@ -177,13 +177,18 @@ function byKeys(value: unknown, field: string, into: Record<string, unknown>): u
     into[`${field}__hash_keys`] = value.map((message) => message.hashKey);
     return undefined;
   }
-  if (Array.isArray(value))
-    return value.map((entry) => (isPlainObject(entry) ? nestedByKeys(entry) : plainValue(entry)));
-  return isPlainObject(value) ? nestedByKeys(value) : plainValue(value);
+  if (Array.isArray(value)) return value.map((entry) => (hasFields(entry) ? nestedByKeys(entry) : plainValue(entry)));
+  return hasFields(value) ? nestedByKeys(value) : plainValue(value);
+}
+
+/** Whether messages are looked for inside of a value. */
+function hasFields(value: unknown): value is object {
+  return isPlainObject(value) || (value instanceof Frozen && !(value instanceof Message));
 }
 
 function nestedByKeys(value: object): Record<string, unknown> {
-  return { class_: "Frozen", ...plainFields(withoutClass(value), byKeys) };
+  const class_ = value instanceof Frozen ? value.class_ : "Frozen";
+  return { class_, ...plainFields(withoutClass(value), byKeys) };
 }
 
 function isListOfMessages(value: unknown): value is Message[] {
@@ -195,8 +200,8 @@ function collect(values: readonly unknown[], found: Message[]): void {
   for (const value of values) {
     if (value instanceof Message) found.push(...value.subMessages(), value);
     else if (isListOfMessages(value)) collect(value, found);
-    else if (Array.isArray(value)) collect(value.filter(isPlainObject), found);
-    else if (isPlainObject(value)) collect(Object.values(value), found);
+    else if (Array.isArray(value)) collect(value.filter(hasFields), found);
+    else if (hasFields(value)) collect(Object.values(value), found);
   }
 }
 

@@ -12,6 +12,7 @@ import {
   MessageTokenAppender,
   miniagent,
   NoEnsembleError,
+  StreamedPromise,
   ValidationError,
 } from "./index.ts";
 
@@ -172,6 +173,24 @@ describe("a call", () => {
       expect(await readAll(lax.trigger())).toEqual(["echo hi"]);
       echo.initiateCall().send("never finished");
     });
+  });
+
+  test("that is not finished is so before its replies are waited for", { timeout: 5000 }, async () => {
+    const asker = miniagent(
+      (ctx) => {
+        const replies = echo.initiateCall().send("a").replySequence({ finish: false });
+        ctx.reply(replies).makeSureToWait(replies);
+      },
+      { alias: "ASKER" },
+    );
+    await new Ensemble().run(async () => expect(await readAll(asker.trigger())).toEqual(["echo a"]));
+  });
+
+  test("with what cannot be sent is none", { timeout: 5000 }, async () => {
+    let calls = 0;
+    const counter = miniagent(() => void calls++, { alias: "COUNTER" });
+    await new Ensemble().run(() => expect(() => counter.trigger({ field: new Map() })).toThrow(ValidationError));
+    expect(calls).toBe(0);
   });
 
   test("outside of an ensemble is refused; one may be named", async () => {
@@ -489,6 +508,33 @@ describe("waiting in a ring", () => {
       const outcome = await Promise.race([readAll(first), sleep(2000)]);
       expect(outcome).toEqual([expect.any(CyclicWaitError)]);
     });
+  });
+
+  test("an agent that replies its own replies is told, now or later, and the run ends", { timeout: 5000 }, async () => {
+    const { ensemble } = quiet();
+    let own: MessageSequencePromise | undefined;
+    const now = miniagent((ctx) => ctx.reply(["before", own ?? ""]).reply("after"), { alias: "NOW" });
+    const later = miniagent((ctx) => ctx.reply(sleep(200).then(() => [own ?? ""])), { alias: "LATER" });
+    const idle = miniagent(
+      async (ctx) => {
+        ctx.makeSureToWait(() => sleep(200));
+        await own;
+      },
+      { alias: "IDLE" },
+    );
+    await ensemble.run(async () => {
+      own = now.trigger();
+      expect(await readAll(own)).toEqual(["before", expect.any(CyclicWaitError), "after"]);
+      own = later.trigger();
+      expect(await readAll(own)).toEqual([expect.any(CyclicWaitError)]);
+      own = idle.trigger();
+      expect(await readAll(own)).toEqual([expect.any(CyclicWaitError)]);
+    });
+  });
+
+  test("promises outside of an ensemble are told too", { timeout: 5000 }, async () => {
+    const alone = new StreamedPromise<never, unknown>({ resolver: async (promise) => [await promise] });
+    await expect(alone).rejects.toBeInstanceOf(CyclicWaitError);
   });
 
   test("who waits long for what is being made is left alone", async () => {

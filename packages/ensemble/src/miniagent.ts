@@ -1,6 +1,7 @@
 import { ConfigError } from "millrace";
+import { wrong } from "millrace/runs";
 import { AgentCall } from "./agent-call.ts";
-import { type MessageInput, SequenceWriter } from "./flatten.ts";
+import { freezeInput, type MessageInput, SequenceWriter } from "./flatten.ts";
 import { type Fields, Freezable, freezeValue } from "./frozen.ts";
 import { type AgentIdentity, InteractionContext } from "./interaction-context.ts";
 import { AgentCallNode, AgentReplyNode } from "./interaction-nodes.ts";
@@ -96,9 +97,11 @@ export class MiniAgent<Args extends object = Record<never, never>> extends Freez
    * @throws a `ValidationError` at once for arguments that are no plain data, and a `NoEnsembleError`
    */
   trigger(messages?: MessageInput | null, ...[args, options]: CallArgs<Args>): MessageSequencePromise {
+    // Before the call: what cannot be sent is to leave no agent behind that waits for it.
+    const sent = freezeInput(messages);
     const { input, replies } = this.#call(args, options);
     // Closed already: cancelled before it has begun, which the replies tell.
-    if (!input.isClosed) input.add(messages);
+    if (!input.isClosed) input.add(sent);
     input.close();
     return replies;
   }
@@ -206,6 +209,7 @@ export function miniagent<Args extends object = Record<never, never>>(
 ): MiniAgent<Args> {
   if (typeof act !== "function") throw new ConfigError("act", `expected a function or a class, got a ${typeof act}`);
   const alias = options.alias ?? aliasOf(act.name);
+  if (typeof alias !== "string") throw new ConfigError("alias", `expected a name, got a ${typeof alias}`);
   if (alias.trim() === "") throw new ConfigError("alias", "expected a name: the function has none");
   return new MiniAgent<Args>({
     act: isAgentClass(act) ? (ctx, args) => new act(ctx, args).run() : act,
@@ -216,6 +220,11 @@ export function miniagent<Args extends object = Record<never, never>>(
     presets: {},
     shared: new Set(),
   });
+}
+
+/** Throws a {@link ConfigError} for what is no agent. @internal */
+export function checkAgent(value: unknown, at: string): void {
+  if (!(value instanceof MiniAgent)) throw wrong(at, "an agent made by miniagent()", value);
 }
 
 function isAgentClass<Args extends object>(act: AgentFunction<Args> | AgentClass<Args>): act is AgentClass<Args> {

@@ -1,6 +1,5 @@
 import type { MessageInput } from "./flatten.ts";
-import type { MiniAgent } from "./miniagent.ts";
-import { type MiniAgentOptions, miniagent } from "./miniagent.ts";
+import { checkAgent, type MiniAgent, type MiniAgentOptions, miniagent } from "./miniagent.ts";
 
 /** What {@link promptAgent} sends beside what it gets. */
 export interface PromptAgentOptions extends MiniAgentOptions {
@@ -15,6 +14,7 @@ export function promptAgent(
   target: MiniAgent,
   { prefix, suffix, alias = "PROMPT_AGENT", ...options }: PromptAgentOptions,
 ): MiniAgent {
+  checkAgent(target, "target");
   return miniagent(
     (ctx) => {
       ctx.reply(target.trigger([prefix ?? [], ctx.messages, suffix ?? []], {}, { within: ctx }));

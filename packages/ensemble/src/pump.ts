@@ -27,14 +27,17 @@ export function streamFrom<Source, Piece>({
       if (log.isEnded) return;
       const inside = withWaiter(scope);
       log.maker = inside.waiter;
-      runIn(inside, () =>
-        pump(open, log, convert, (error) => {
-          log.fail(error);
-          report(scope, error);
-        }),
-      );
+      runIn(inside, () => pump(open, log, convert, failing(log, scope)));
     });
   });
+}
+
+/** Not in a closure of {@link streamFrom}: it would keep `open`, and so the promise with all its pieces, as long as it is read. */
+function failing(log: PieceLog<unknown>, scope: Scope): (error: unknown) => void {
+  return (error) => {
+    log.fail(error);
+    report(scope, error);
+  };
 }
 
 /** A stream that has all its pieces. */
@@ -100,7 +103,7 @@ async function drain<Source, Piece>(
   log.onAbort = () => leave(iterator);
   try {
     while (!log.isEnded) {
-      const result = await iterator.next();
+      const result = checkedResult<Source>(await iterator.next());
       if (result.done) break;
       log.push(convert(result.value));
     }
@@ -108,6 +111,16 @@ async function drain<Source, Piece>(
     fail(error);
   }
   log.end();
+}
+
+/** Asks what `for await` asks: what is no object would be a piece without an end. */
+export function checkedResult<Piece>(result: unknown): IteratorResult<Piece> {
+  if (isResult<Piece>(result)) return result;
+  throw new TypeError(`An iterator's next() gave ${String(result)}, which is no object`);
+}
+
+function isResult<Piece>(value: unknown): value is IteratorResult<Piece> {
+  return typeof value === "object" && value !== null;
 }
 
 /** Ends an iterator. Not waited for: a generator hears of it only when what it awaits has come. */

@@ -51,8 +51,8 @@ function pythonFloat(value: number): string {
     const size = String(Math.abs(exponent)).padStart(2, "0");
     return `${digits}e${exponent < 0 ? "-" : "+"}${size}`;
   }
-  // In this range JavaScript writes no exponent, but below 1e-6.
-  const text = exponent < -6 ? value.toFixed(20) : String(value);
+  // In this range JavaScript writes no exponent.
+  const text = String(value);
   return text.includes(".") ? text : `${text}.0`;
 }
 

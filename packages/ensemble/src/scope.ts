@@ -165,7 +165,6 @@ export function runIn<T>(scope: Scope, callback: () => T): T {
 
 /** The scope of code that makes a promise: it is known by what it waits for. */
 export function withWaiter(scope: Scope): Scope {
-  if (scope === outside) return scope;
   const waiter: Waiter = { name: scope.trace?.name ?? "a promise", waitsFor: () => pendingWaits(waiter) };
   return { ...scope, waiter };
 }

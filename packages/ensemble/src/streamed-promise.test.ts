@@ -175,6 +175,15 @@ describe("errors", () => {
     expect(await readAll(new StreamedPromise<number, never>({ streamer }))).toEqual([expect.any(TypeError)]);
   });
 
+  test("a streamer whose iterator gives no results ends there", { timeout: 5000 }, async () => {
+    for (const given of [undefined, null, 5]) {
+      const broken: AsyncIterable<never> = {
+        [Symbol.asyncIterator]: () => ({ next: () => JSON.parse(`${given ?? null}`) }),
+      };
+      expect(await readAll(new StreamedPromise({ streamer: broken }))).toEqual([expect.any(TypeError)]);
+    }
+  });
+
   test("a resolver that throws fails only who awaits, with the same error", async () => {
     const error = new Error("no whole");
     let calls = 0;

@@ -71,7 +71,7 @@ export class StreamedPromise<Piece, Whole>
   #isResolving = false;
 
   /** @throws {@link ConfigError} for options that exclude each other */
-  constructor(options: StreamedPromiseOptions<Piece, Whole>) {
+  constructor(options: StreamedPromiseOptions<Piece, Whole> = {}) {
     super();
     checkOptions(options);
     const { resolver, startSoon, within } = options;

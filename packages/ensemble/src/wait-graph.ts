@@ -5,6 +5,8 @@ export interface Waiter {
   readonly name: string;
   /** What this waits for; it can go on as soon as one of them does. Undefined: it is at work, or nobody can tell. */
   waitsFor(): readonly (Waiter | undefined)[] | undefined;
+  /** Where no code waits, but the thing itself: it goes on with this error in the place of what it waits for. */
+  breakOff?(error: CyclicWaitError): void;
 }
 
 /** A wait that goes on. */
@@ -15,30 +17,41 @@ export interface Wait {
 }
 
 /**
- * Waits are looked at when they have lasted this long, in milliseconds: until then what is on its way may arrive. Most
+ * Who waits is looked at when that has lasted this long, in milliseconds: until then what is on its way may arrive. Most
  * waits are over by then and cost no more than an entry in a set.
  */
 const graceMs = 50;
 
 const waits = new Map<Waiter, Set<Wait>>();
-/** Begun since the timer was set, and before that. */
-let fresh: Set<Wait> = new Set();
-let lasting: Set<Wait> = new Set();
+/** Who has begun to wait since the timer was set, and before that. */
+let fresh: Set<Waiter> = new Set();
+let lasting: Set<Waiter> = new Set();
 let isTimerSet = false;
 
 export function beginWait(wait: Wait): void {
   const others = waits.get(wait.by);
   if (others) others.add(wait);
   else waits.set(wait.by, new Set([wait]));
-  fresh.add(wait);
-  setTimer();
+  watch(wait.by);
 }
 
 export function endWait(wait: Wait): void {
-  fresh.delete(wait);
-  lasting.delete(wait);
   const others = waits.get(wait.by);
-  if (others?.delete(wait) && others.size === 0) waits.delete(wait.by);
+  if (!others?.delete(wait) || others.size > 0) return;
+  waits.delete(wait.by);
+  unwatch(wait.by);
+}
+
+/** Has a waiter looked at: from now on it may be part of a ring. */
+export function watch(waiter: Waiter): void {
+  fresh.add(waiter);
+  setTimer();
+}
+
+/** It is at work again. */
+export function unwatch(waiter: Waiter): void {
+  fresh.delete(waiter);
+  lasting.delete(waiter);
 }
 
 /** What the waits that the code of `waiter` is in wait for; undefined where it is in none. */
@@ -62,11 +75,11 @@ function look(): void {
   if (lasting.size > 0) setTimer();
 }
 
-/** Fails the waits of one ring that none of `begun` can ever get out of. Whether there was one. */
-function failRings(begun: ReadonlySet<Wait>): boolean {
-  const waitsOf = explore(begun);
+/** Fails the waits of one ring that some of `waiters` can never get out of. Whether there was one. */
+function failRings(waiters: ReadonlySet<Waiter>): boolean {
+  const waitsOf = explore(waiters);
   const stuck = stuckOf(waitsOf);
-  const start = Array.from(begun, (wait) => wait.by).find((waiter) => stuck.has(waiter));
+  const start = [...waiters].find((waiter) => stuck.has(waiter));
   if (!start) return false;
   const path = new Set<Waiter>();
   let next: Waiter | undefined = start;
@@ -78,16 +91,16 @@ function failRings(begun: ReadonlySet<Wait>): boolean {
   const ring = next ? all.slice(all.indexOf(next)) : all;
   const error = new CyclicWaitError(ring.map((waiter) => waiter.name));
   const inRing = ring.flatMap((waiter) => [...(waits.get(waiter) ?? [])]);
-  // Promises that are made of each other have no code that waits: then whoever waits for them is told.
-  const failing = inRing.length > 0 ? inRing : all.flatMap((waiter) => [...(waits.get(waiter) ?? [])]);
-  for (const wait of failing) wait.fail(error);
+  for (const wait of inRing) wait.fail(error);
+  // Sequences that are made of each other have no code that waits: one of them tells the others, and who reads them.
+  if (inRing.length === 0) ring[0]?.breakOff?.(error);
   return true;
 }
 
 /** All that the waits lead to; undefined for what is at work. */
-function explore(begun: ReadonlySet<Wait>): Map<Waiter, readonly Waiter[] | undefined> {
+function explore(waiters: ReadonlySet<Waiter>): Map<Waiter, readonly Waiter[] | undefined> {
   const waitsOf = new Map<Waiter, readonly Waiter[] | undefined>();
-  const left = Array.from(begun, (wait) => wait.by);
+  const left = [...waiters];
   for (let waiter = left.pop(); waiter; waiter = left.pop()) {
     if (waitsOf.has(waiter)) continue;
     const targets = waiter.waitsFor();

@@ -92,3 +92,43 @@ test("the replies of an agent that goes on are freed as they are read", async ()
   });
   expect(leftover).toBeLessThanOrEqual(10);
 });
+
+test("a reader that is alone with what a generator makes keeps only what it has not read", async () => {
+  const refs: WeakRef<object>[] = [];
+  const reader = new StreamedPromise<object, never>({
+    streamer: async function* () {
+      for (let n = 0; n < count; n++) {
+        const piece = {};
+        refs.push(new WeakRef(piece));
+        yield piece;
+      }
+      await turn();
+      await turn();
+    },
+  })[Symbol.asyncIterator]();
+  for (let n = 0; n < count; n++) await reader.next();
+  expect(await alive(refs)).toBeLessThanOrEqual(2);
+  await reader.next();
+});
+
+test("what an agent passes on is freed as it is read", async () => {
+  const refs: WeakRef<object>[] = [];
+  let leftover = count;
+  const agent = miniagent(
+    async (ctx) => {
+      for (let n = 0; n < count; n++) {
+        const reply = new MessagePromise({ streamer: [String(n)] });
+        refs.push(new WeakRef(reply));
+        ctx.reply(reply);
+        await turn();
+      }
+      leftover = await alive(refs);
+    },
+    { alias: "BUSY" },
+  );
+  const pass = miniagent((ctx) => ctx.reply([[agent.trigger()]]), { alias: "PASS" });
+  await new Ensemble().run(async () => {
+    for await (const message of pass.trigger()) await message;
+  });
+  expect(leftover).toBeLessThanOrEqual(10);
+});
