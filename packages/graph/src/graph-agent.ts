@@ -56,7 +56,9 @@ export class GraphAgent {
     this.nodes = [...options.nodes];
     this.#options = { ...options };
     this.#plan = new Plan(this.nodes);
-    this.#store = options.snapshots ?? cacheSnapshots(options.cache ?? new MemoryCache());
+    const { cache } = options;
+    this.#store =
+      options.snapshots ?? (cache ? cacheSnapshots(cache) : cacheSnapshots(new MemoryCache(), { ttlMs: day }));
   }
 
   /**
@@ -174,6 +176,9 @@ export class GraphAgent {
     return state;
   }
 }
+
+/** In milliseconds: so long snapshots stay in the memory of a graph, which may serve tasks for years. */
+const day = 86_400_000;
 
 function savesAnything(plan: Plan): boolean {
   return [...plan.nodes.values()].some(({ snapshot }) => snapshot !== "never");

@@ -39,7 +39,7 @@ export interface GraphOptions {
   /** The mailbox of what failed. Default: `agent_error`. */
   errorMailbox?: string;
   /**
-   * Keeps the snapshots that nodes ask for. Default: the graph's `cache`; without one, the memory of this graph.
+   * Keeps the snapshots that nodes ask for. Default: the graph's `cache`; without one, the memory of this graph, for a day.
    */
   snapshots?: SnapshotStore;
   /** How many snapshots of a task are kept: the newest. Default: 3. */

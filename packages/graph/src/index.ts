@@ -42,5 +42,5 @@ export {
 export { type GraphView, initialGraphState, type NodeView, reduceGraph } from "./reduce-graph.ts";
 export { generatorExhausted } from "./run-module.ts";
 export type { SavedModule, SavedNode, Snapshot } from "./snapshot.ts";
-export { cacheSnapshots, type SnapshotStore } from "./snapshot-store.ts";
+export { type CacheSnapshotsOptions, cacheSnapshots, type SnapshotStore } from "./snapshot-store.ts";
 export { Task, TaskError, type TaskOptions, type TaskState, type TaskStatus } from "./task.ts";

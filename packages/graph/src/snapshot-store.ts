@@ -11,12 +11,18 @@ export interface SnapshotStore {
   delete(taskId: string, number: number): Promise<void>;
 }
 
+/** Options of {@link cacheSnapshots}. */
+export interface CacheSnapshotsOptions {
+  /** A snapshot is gone after so many milliseconds. Default: it stays. */
+  ttlMs?: number;
+}
+
 /** Keeps snapshots in a cache, beside the values of the tasks. What a graph with a cache does by default. */
-export function cacheSnapshots(cache: Cache): SnapshotStore {
+export function cacheSnapshots(cache: Cache, options: CacheSnapshotsOptions = {}): SnapshotStore {
   const all = cache.scoped({ prefix: "snapshots" });
   const of = (taskId: string): Cache => all.scoped({ prefix: taskId });
   return {
-    write: (taskId, number, text) => of(taskId).set(String(number), text),
+    write: (taskId, number, text) => of(taskId).set(String(number), text, options),
     read: (taskId, number) => of(taskId).get<string>(String(number)),
     async list(taskId) {
       const keys = await of(taskId).keys();

@@ -194,6 +194,13 @@ test("keeps the newest snapshots, beside a task's values in the cache", async ()
   expect(ofType(again.events, "node-start")).toEqual([]);
 });
 
+test("snapshots in a cache go with time, where that is wanted", async () => {
+  const store = cacheSnapshots(new MemoryCache(), { ttlMs: 1 });
+  await store.write("t", 0, "text");
+  await expect.poll(() => store.list("t")).toEqual([]);
+  expect(await store.read("t", 0)).toBeUndefined();
+});
+
 test.each<[string, (text: string) => string]>([
   ["cut", (text) => text.slice(0, -20)],
   ["altered", (text) => text.replace('"complete"', '"failed!!"')],
