@@ -2,7 +2,7 @@ import type { Run } from "millrace";
 import { AssistantMessage } from "./chat-messages.ts";
 import { type Fields, Frozen } from "./frozen.ts";
 import type { Message, Token } from "./message.ts";
-import { joined, MessagePromise } from "./message-promise.ts";
+import { MessagePromise, textFrom } from "./message-promise.ts";
 import { streamFrom } from "./pump.ts";
 import { RunTokens } from "./run-tokens.ts";
 import { currentScope } from "./scope.ts";
@@ -47,8 +47,9 @@ export function messageOfTokens(tokens: RunTokens, options: MessageOfOptions): M
     scope,
     maxPieces: maxPieces ?? scope.ensemble?.maxPieces,
   });
+  const text = textFrom(stream);
   const make = async (): Promise<Message> => {
-    await joined(stream);
+    await text();
     return new AssistantMessage({ ...tokens.fields, ...known.fields(), content: tokens.text });
   };
   return new MessagePromise({ stream, known, make, startSoon, within });

@@ -3,7 +3,7 @@ import { MessageTokenAppender, type TokenInput, toToken } from "./appender.ts";
 import { DialogEnd } from "./errors.ts";
 import { type Fields, Frozen } from "./frozen.ts";
 import { ErrorMessage, Message, type MessageKind, TextMessage, TextToken, type Token } from "./message.ts";
-import { follow, PieceStream } from "./piece-log.ts";
+import { follow, type Listener, PieceStream } from "./piece-log.ts";
 import { type Pieces, streamFrom } from "./pump.ts";
 import { currentScope, type Scope, type Within } from "./scope.ts";
 import { type PromiseOptions, StreamedPromise } from "./streamed-promise.ts";
@@ -79,8 +79,9 @@ function madeOf(options: StreamedMessage): MadeMessage {
   const known = new Frozen(knownBeforehand);
   const fields = streamer instanceof MessageTokenAppender ? streamer.fields : {};
   const stream = tokensOf(streamer, fields, options);
+  const text = textFrom(stream);
   const make = async (): Promise<Message> => {
-    const content = await joined(stream);
+    const content = await text();
     return messageClass.of({ ...withoutText(fields), ...known.fields(), content });
   };
   return { stream, known, make, startSoon, within };
@@ -108,16 +109,52 @@ function tokensOf(
 }
 
 /** The text of all tokens. Fails with the first error. @internal */
-export function joined(stream: PieceStream<Token>): Promise<string> {
-  stream.start();
-  return new Promise((resolve, reject) => {
-    const texts: string[] = [];
-    follow(stream, {
-      onPiece: (token) => texts.push(String(token)),
-      onError: reject,
-      onEnd: () => resolve(texts.join("")),
+export async function joined(stream: PieceStream<Token>): Promise<string> {
+  return textFrom(stream)();
+}
+
+/**
+ * Reads the text of all tokens, once. Whoever makes a message holds this instead of the stream, whose tokens would be kept
+ * until the last has come.
+ *
+ * @internal
+ */
+export function textFrom(stream: PieceStream<Token>): () => Promise<string> {
+  let unread: PieceStream<Token> | undefined = stream;
+  return () => {
+    const text = new JoinedText();
+    unread?.start();
+    if (unread) follow(unread, text);
+    unread = undefined;
+    return text.whole;
+  };
+}
+
+/** Joins tokens to a text. */
+class JoinedText implements Listener<Token> {
+  readonly whole: Promise<string>;
+  readonly #texts: string[] = [];
+  #resolve: (text: string) => void = () => {};
+  #reject: (error: unknown) => void = () => {};
+
+  constructor() {
+    this.whole = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
     });
-  });
+  }
+
+  onPiece(token: Token): void {
+    this.#texts.push(String(token));
+  }
+
+  onError(error: unknown): void {
+    this.#reject(error);
+  }
+
+  onEnd(): void {
+    this.#resolve(this.#texts.join(""));
+  }
 }
 
 /** Fields besides the text. @internal */

@@ -128,7 +128,7 @@ export class StreamedPromise<Piece, Whole>
     // Shared, not copied: a chain of promises costs a piece no more than one of them.
     if (streamer instanceof PieceSource && maxPieces === undefined) return streamer.stream();
     const open = typeof streamer === "function" ? () => streamer(this) : () => streamer;
-    return streamFrom({ open, convert: (piece: Piece) => piece, scope: this.#scope, maxPieces: limit });
+    return streamFrom({ open, convert: itself<Piece>, scope: this.#scope, maxPieces: limit });
   }
 
   #startSoon(): void {
@@ -148,22 +148,36 @@ export class StreamedPromise<Piece, Whole>
     outcome.maker = inside.waiter;
     queueMicrotask(() => {
       if (outcome.isSettled) return;
-      void runIn(inside, () => resolveWith(resolver, outcome, inside));
+      void runIn(inside, () => settleWith(called(resolver), outcome, inside));
     });
   }
 }
 
-async function resolveWith<Whole>(
-  resolver: () => Whole | PromiseLike<Whole>,
+/** Not in the function that waits: it would keep the resolver, and so the promise with all its pieces. */
+function called<Whole>(resolver: () => Whole | PromiseLike<Whole>): Whole | PromiseLike<Whole> {
+  try {
+    return resolver();
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+async function settleWith<Whole>(
+  made: Whole | PromiseLike<Whole>,
   outcome: Outcome<Whole>,
   scope: Scope,
 ): Promise<void> {
   try {
-    outcome.resolve(await resolver());
+    outcome.resolve(await made);
   } catch (error) {
     outcome.reject(error);
     report(scope, error);
   }
+}
+
+/** Not in a closure of the promise: what makes the pieces would keep it, with all of them. */
+function itself<Piece>(piece: Piece): Piece {
+  return piece;
 }
 
 function noResolver(): never {

@@ -2,7 +2,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
-import { Ensemble, MessagePromise, miniagent, StreamAppender, StreamedPromise } from "../src/index.ts";
+import { Ensemble, MessagePromise, miniagent, StreamAppender, StreamedPromise, TextToken } from "../src/index.ts";
 
 setFlagsFromString("--expose-gc");
 const gc: () => void = runInNewContext("gc");
@@ -94,6 +94,10 @@ test("the replies of an agent that goes on are freed as they are read", async ()
 });
 
 test("a reader that is alone with what a generator makes keeps only what it has not read", async () => {
+  let goOn = (): void => {};
+  const held = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
   const refs: WeakRef<object>[] = [];
   const reader = new StreamedPromise<object, never>({
     streamer: async function* () {
@@ -102,12 +106,12 @@ test("a reader that is alone with what a generator makes keeps only what it has 
         refs.push(new WeakRef(piece));
         yield piece;
       }
-      await turn();
-      await turn();
+      await held;
     },
   })[Symbol.asyncIterator]();
   for (let n = 0; n < count; n++) await reader.next();
   expect(await alive(refs)).toBeLessThanOrEqual(2);
+  goOn();
   await reader.next();
 });
 
@@ -131,4 +135,28 @@ test("what an agent passes on is freed as it is read", async () => {
     for await (const message of pass.trigger()) await message;
   });
   expect(leftover).toBeLessThanOrEqual(10);
+});
+
+test("the tokens of a message that is not complete are freed as they are read", async () => {
+  const refs: WeakRef<object>[] = [];
+  let goOn = (): void => {};
+  const held = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  const message = (): MessagePromise =>
+    new MessagePromise({
+      streamer: async function* () {
+        for (let n = 0; n < count; n++) {
+          const token = new TextToken("x");
+          refs.push(new WeakRef(token));
+          yield token;
+        }
+        await held;
+      },
+    });
+  const reader = message()[Symbol.asyncIterator]();
+  for (let n = 0; n < count; n++) await reader.next();
+  expect(await alive(refs)).toBeLessThanOrEqual(2);
+  goOn();
+  await reader.next();
 });
