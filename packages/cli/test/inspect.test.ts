@@ -142,6 +142,10 @@ describe("the server of the inspector", () => {
       expect(await readFile(path, "utf8")).toContain("Hello from afar.");
     }
     await expect(spool(url, {})).rejects.toThrow("needs ?run=<id>, or ?chat=<id>");
+    // What cannot be shown at all ends the command, with a sentence.
+    const refused = spool(`${url}?run=${runId}`, { authorization: "Bearer of-mallory" });
+    await expect(refused).rejects.toMatchObject({ message: expect.stringMatching(/cannot be read.*401/), exitCode: 1 });
+    await expect(spool(`${url}?chat=none`, { authorization: "Bearer of-ada" })).rejects.toThrow("the chat has no run");
   });
 });
 

@@ -2,7 +2,7 @@ import { appendFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "@millrace/client";
-import { errorMessage, maskSecrets } from "millrace";
+import { type AgentEvent, errorMessage, maskSecrets } from "millrace";
 import { WireEncoder } from "millrace/wire";
 import { CommandError } from "../command-error.ts";
 import { oneFile, type RunFiles } from "./run-files.ts";
@@ -17,6 +17,7 @@ export interface Spool extends AsyncDisposable {
  * made again; what cannot be made good is told on the terminal, and what has come stays.
  *
  * @param url of the endpoint, with `run` or `chat` in its query
+ * @throws CommandError for a run that cannot be read at all
  */
 export async function spool(url: string, headers: Record<string, string>): Promise<Spool> {
   if (!URL.canParse(url)) throw new CommandError(`expected a URL, got ${maskSecrets(url)}`);
@@ -25,17 +26,23 @@ export async function spool(url: string, headers: Record<string, string>): Promi
   const chatId = endpoint.searchParams.get("chat");
   if (!runId && !chatId) throw new CommandError("the URL needs ?run=<id>, or ?chat=<id> for a chat's latest run");
   for (const name of ["run", "chat"]) endpoint.searchParams.delete(name);
+  const run = connect(endpoint, { headers }).attach(runId ?? { chatId: chatId ?? "" });
+  const first = await run.next().catch((error: unknown) => {
+    throw new CommandError(unreadable(error), 1);
+  });
+  if (first.done) throw new CommandError("the chat has no run", 1);
   const folder = await mkdtemp(join(tmpdir(), "millrace-inspect-"));
   const path = join(folder, "run.jsonl");
-  const run = connect(endpoint, { headers }).attach(runId ?? { chatId: chatId ?? "" });
   const copying = (async () => {
     const encoder = new WireEncoder();
+    const append = (event: AgentEvent): Promise<void> =>
+      appendFile(path, `${encoder.encode(event)}\n`, { mode: 0o600 });
     try {
-      for await (const event of run) await appendFile(path, `${encoder.encode(event)}\n`, { mode: 0o600 });
-      if (run.lastSeq < 0) process.stderr.write("The chat has no run.\n");
+      await append(first.value);
+      for await (const event of run) await append(event);
     } catch (error) {
       // A run that failed throws behind its last event, which the page shows.
-      if (!run.final) process.stderr.write(`The run cannot be read: ${maskSecrets(errorMessage(error))}\n`);
+      if (!run.final) process.stderr.write(`${unreadable(error)}\n`);
     }
   })();
   return {
@@ -46,4 +53,8 @@ export async function spool(url: string, headers: Record<string, string>): Promi
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+function unreadable(error: unknown): string {
+  return `the run cannot be read: ${maskSecrets(errorMessage(error))}`;
 }
