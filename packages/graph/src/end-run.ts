@@ -16,8 +16,7 @@ export async function endRun(run: RunState, reached: GraphStopReason): Promise<G
     const written = tellEnd(run, ending, failedChains).catch((error: unknown) => {
       run.failure ??= asError(error);
     });
-    // A run that was stopped does not wait for a cache that does not answer.
-    await (run.control.stopped ? within(run.options.graceMs, written) : written);
+    await run.patiently(written);
     endTask(run, run.task, run.failure ? { status: "failed", why: run.failure } : ending);
     if (!run.failure && !run.control.stopped) await save(run, ending.stopReason);
   }

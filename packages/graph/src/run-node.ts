@@ -95,7 +95,7 @@ async function failNode(run: RunState, name: string, error: Error, durationMs: n
 /** Publishes to the error mailbox. A cache that does not take it fails the run. */
 export async function tellFailure(run: RunState, about: { node?: string; error: string }): Promise<void> {
   try {
-    await run.cache.publish(run.options.errorMailbox, { status: "error", ...about });
+    await run.patiently(run.cache.publish(run.options.errorMailbox, { status: "error", ...about }));
   } catch (error) {
     run.fail(asError(error));
   }

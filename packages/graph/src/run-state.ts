@@ -1,6 +1,6 @@
 import type { Cache } from "@millrace/cache";
 import { addUsage, type Final, noUsage, type RunInfo, type Usage } from "millrace";
-import { type Bound, bindContext, type HookRunner, RunControl, RunCut } from "millrace/runs";
+import { after, type Bound, bindContext, type HookRunner, RunControl, RunCut } from "millrace/runs";
 import { EventQueue } from "./event-queue.ts";
 import type { GraphEvent, GraphFinal, NodeOutline } from "./events.ts";
 import type { GraphOptions } from "./graph-options.ts";
@@ -121,6 +121,26 @@ export class RunState {
   /** Tells the reader. Fulfilled when the reader asks for the next event. */
   emit(event: Unstamped): Promise<void> {
     return this.events.put(this.stamp<GraphEvent>(event));
+  }
+
+  /**
+   * Waits for what a cache or a store does; once the run is stopped, not longer than the grace. Undefined where it was not
+   * waited for: what comes later is ignored.
+   */
+  async patiently<T>(work: Promise<T>): Promise<T | undefined> {
+    let release = (): void => {};
+    let clear = (): void => {};
+    try {
+      return await new Promise<T | undefined>((resolve, reject) => {
+        work.then(resolve, reject);
+        release = this.control.onStop(() => {
+          clear = after(this.options.graceMs, () => resolve(undefined));
+        });
+      });
+    } finally {
+      release();
+      clear();
+    }
   }
 
   /** Ends the run by what is wrong with itself. The first failure counts. */

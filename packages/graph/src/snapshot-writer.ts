@@ -65,7 +65,7 @@ export async function save(run: RunState, over?: GraphStopReason): Promise<void>
   if (!run.snapshots || run.control.stopped) return;
   let number: number | undefined;
   try {
-    number = await run.snapshots.write(run, over);
+    number = await run.patiently(run.snapshots.write(run, over));
   } catch (error) {
     run.fail(asError(error));
     return;

@@ -1,8 +1,18 @@
-import { MemoryCache } from "@millrace/cache";
+import { type Cache, MemoryCache, type Scope } from "@millrace/cache";
 import { Agent } from "millrace";
 import { scriptedModel } from "millrace/testing";
 import { expect, test } from "vitest";
-import { flowControl, GraphAgent, type GraphEvent, type ModuleContext, node } from "../src/index.ts";
+import {
+  cacheSnapshots,
+  flowControl,
+  GraphAgent,
+  type GraphEvent,
+  type GraphNode,
+  type GraphOptions,
+  type ModuleContext,
+  node,
+  type SnapshotStore,
+} from "../src/index.ts";
 import { call, newTask, ofType, problemsOf, readRun } from "./read-run.ts";
 
 /** What is running now. */
@@ -205,6 +215,53 @@ test("a task whose end nobody can be told of has failed", async () => {
   expect(thrown).toMatchObject({ name: "CacheError", kind: "unserializable" });
   expect(final).toMatchObject({ stopReason: "error", status: "failed" });
   expect(run.task.error).toBe(thrown);
+});
+
+/** A cache, and all in its scopes, of which one method never answers. */
+function hanging(cache: Cache, method: "publish" | "set"): Cache {
+  return new Proxy(cache, {
+    get(target, key) {
+      if (key === method) return () => new Promise(() => {});
+      if (key === "scoped") return (scope: Scope) => hanging(target.scoped(scope), method);
+      const value: unknown = Reflect.get(target, key);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+const silentStore: SnapshotStore = {
+  ...cacheSnapshots(new MemoryCache()),
+  write: () => new Promise(() => {}),
+};
+const fails = (): never => {
+  throw new Error("no");
+};
+const silent: Record<string, Partial<GraphOptions> & { nodes: GraphNode[] }> = {
+  "a store that is to keep a snapshot before a step": {
+    snapshots: silentStore,
+    nodes: [node({ name: "a", snapshot: "once", modules: [() => 1] })],
+  },
+  "a cache that is to keep the task": {
+    cache: hanging(new MemoryCache(), "set"),
+    nodes: [node({ name: "a", modules: [() => 1] })],
+  },
+  "a mailbox that is to hear of a failure": {
+    cache: hanging(new MemoryCache(), "publish"),
+    nodes: [node({ name: "a", retry: false, modules: [fails] })],
+  },
+  "a mailbox that is to hear of the end": {
+    cache: hanging(new MemoryCache(), "publish"),
+    nodes: [node({ name: "a", modules: [() => 1] })],
+  },
+};
+
+test.each(Object.keys(silent))("a stop waits no longer than the grace for %s", async (what) => {
+  const run = new GraphAgent({ name: "g", nodes: [], graceMs: 1, ...silent[what] }).run(newTask(), call);
+  setTimeout(() => run.stop("enough"), 20);
+  const { final, thrown, events } = await readRun(run);
+  expect(thrown).toBeUndefined();
+  expect(final.status).not.toBe("executing");
+  expect(problemsOf(events)).toEqual([]);
 });
 
 test("a slow reader holds what streams", async () => {
