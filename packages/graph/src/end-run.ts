@@ -73,7 +73,8 @@ function endingOf(run: RunState, reached: GraphStopReason, failedChains: GraphFi
   const names = failedChains.map(([name]) => name).join(", ");
   const isPartial = states.some(({ status }) => status === "complete");
   const which = isPartial ? "some nodes failed" : "no node succeeded; failed were";
-  const why = new GraphError(`task ${task.id}: ${which}: ${names}`, { taskId: task.id, errors });
+  const first = errors[0] ? `; first: ${errors[0].message}` : "";
+  const why = new GraphError(`task ${task.id}: ${which}: ${names}${first}`, { taskId: task.id, errors });
   if (isPartial) return { stopReason: "completed", status: "partial_failure", why };
   return { stopReason: "error", status: "failed", why, error: why };
 }

@@ -343,6 +343,7 @@ test("a task of which nothing succeeded fails, and the run throws after its fina
   const { final, thrown, run } = await runOnce(graphOf(node({ name: "a", retry: false, modules: [fail] })));
   expect(final).toMatchObject({ stopReason: "error", status: "failed" });
   expect(thrown).toMatchObject({ name: "GraphError", final: { type: "final" } });
+  expect(String(thrown)).toContain("no node succeeded; failed were: a; first: module fail of node a failed: no");
   expect(run.task.status).toBe("failed");
 });
 
