@@ -96,17 +96,22 @@ async function* invoke(
 ): AsyncGenerator<ToolEvent, unknown, undefined> {
   const execution = run.bound(execute);
   if (!isGenerator(execution)) return await cut.wait(Promise.resolve(execution));
+  let openSubAgents = 0;
   try {
     for (;;) {
       const { done, value } = await cut.wait(Promise.resolve(run.bound(() => execution.next())));
       if (done) return value;
       if (value instanceof SubAgentProgress) {
-        if (value.event.type === "final") run.addSubAgent(value.event);
+        if (value.event.type === "run-start") openSubAgents++;
+        if (value.event.type === "final") {
+          openSubAgents--;
+          run.addSubAgent(value.event);
+        }
         yield { type: "sub-agent", callId, agent: value.agent.name, event: value.event };
       } else {
         yield { type: "tool-progress", callId, name, progress: value };
-        // A tool that was cut is not asked for more; its `finally` runs.
-        cut.check();
+        // A tool that was cut is not asked for more, but for what its agents have spent; its `finally` runs.
+        if (openSubAgents === 0) cut.check();
       }
     }
   } finally {

@@ -36,6 +36,15 @@ export interface Conversation {
 /** The run that a tool call belongs to, by the call's signal: a sub-agent's run finds the one above it. */
 export const runOf: WeakMap<AbortSignal, RunState> = new WeakMap();
 
+/**
+ * Says that what `signal` cuts belongs to the run whose tool call `call` cuts: agents that are asked with it are that
+ * run's sub-agents. They draw on its budget, and its `wrap` goes around them.
+ */
+export function joinRun(signal: AbortSignal, call: AbortSignal): void {
+  const run = runOf.get(call);
+  if (run) runOf.set(signal, run);
+}
+
 /** How a run ended. */
 export interface Ending {
   stopReason: StopReason;

@@ -30,4 +30,6 @@ export {
   wrong,
 } from "./option-checks.ts";
 export { RunControl, RunCut } from "./run-control.ts";
+export { joinRun } from "./run-state.ts";
 export { after, type Bound, Breath, bindContext } from "./runtime.ts";
+export { SubAgentProgress } from "./tool.ts";

@@ -1,11 +1,12 @@
-import { type OutputOf, type Schema, type Tool, type ToolContext, tool } from "millrace";
+import { type Agent, type AgentEvent, type OutputOf, type Schema, type Tool, type ToolContext, tool } from "millrace";
+import { SubAgentProgress } from "millrace/runs";
 import { Ensemble } from "./ensemble.ts";
 import type { MessageInput } from "./flatten.ts";
 import type { AgentIdentity } from "./interaction-context.ts";
 import { Message } from "./message.ts";
 import type { MessageSequencePromise } from "./message-sequence.ts";
 import type { CallOptions, MiniAgent } from "./miniagent.ts";
-import { currentScope, type Within } from "./scope.ts";
+import { currentScope, type ToolCall, type Within } from "./scope.ts";
 
 const oneText = {
   type: "object",
@@ -31,7 +32,8 @@ export interface AsToolOptions {
 
 /**
  * An agent of an ensemble as a tool of an `Agent`. The text of its replies is the result, its tokens arrive as
- * `ToolProgress`. It works for the user and the chat of the run, and is cancelled with it.
+ * `ToolProgress`, the events of the runs within it as those of sub-agents: what they spend counts in the run and draws on
+ * its budget. It works for the user and the chat of the run, and is cancelled with it.
  *
  * @param agent gets what the model gives: without an `input` schema one text; with one a message of these fields, which
  *   are its arguments too
@@ -82,20 +84,51 @@ async function* ask(
   agent: ToolAgent<unknown>,
   message: string | Message,
   args: object,
-  { userId, chatId, signal }: ToolContext,
+  { userId, chatId, runId, callId, signal }: ToolContext,
   within: Within | undefined,
-): AsyncGenerator<string, string, unknown> {
+): AsyncGenerator<string | SubAgentProgress, string, unknown> {
   const outer = currentScope(within);
   const own = outer.ensemble ? undefined : new Ensemble();
-  const scope = { ...(own?.scope ?? outer), owner: { userId, chatId } };
+  const runs = new RunsWithin();
+  const call: ToolCall = { runId, callId, signal, tell: (by, event) => runs.add(by, event) };
+  const scope = { ...(own?.scope ?? outer), owner: { userId, chatId, call } };
   const texts: string[] = [];
   try {
     for await (const reply of agent.trigger(message, args, { within: { scope }, signal })) {
-      for await (const token of reply) if (String(token) !== "") yield String(token);
+      for await (const token of reply) {
+        yield* runs.take();
+        if (String(token) !== "") yield String(token);
+      }
       texts.push(String(await reply));
     }
   } finally {
     await own?.idle();
+    // The last event of each says what it has spent, also where the agent failed or was stopped.
+    if (signal.aborted) await runs.ended();
+    yield* runs.take();
   }
   return texts.join("\n\n");
+}
+
+/** What the runs within a call of a tool have told. */
+class RunsWithin {
+  #told: SubAgentProgress[] = [];
+  #open = 0;
+  #whenEnded: (() => void)[] = [];
+
+  add(agent: Agent, event: AgentEvent): void {
+    this.#told.push(new SubAgentProgress(agent, event));
+    if (event.type === "run-start") this.#open++;
+    if (event.type === "final" && --this.#open === 0) for (const resolve of this.#whenEnded.splice(0)) resolve();
+  }
+
+  /** What they have told since this was called last. */
+  take(): SubAgentProgress[] {
+    return this.#told.splice(0);
+  }
+
+  /** Resolves when those that have begun have ended. */
+  async ended(): Promise<void> {
+    if (this.#open > 0) await new Promise<void>((resolve) => this.#whenEnded.push(resolve));
+  }
 }

@@ -122,7 +122,11 @@ export class Ensemble implements EnsembleCore, Within, AsyncDisposable {
       waiter: undefined,
       calls: undefined,
       trace: outer.trace,
-      owner: { userId: options.userId ?? outer.owner.userId, chatId: options.chatId ?? outer.owner.chatId },
+      owner: {
+        ...outer.owner,
+        userId: options.userId ?? outer.owner.userId,
+        chatId: options.chatId ?? outer.owner.chatId,
+      },
     };
   }
 

@@ -81,7 +81,9 @@ export class InteractionContext implements Within, Waiter, Activity {
   }
 
   /**
-   * The replies end only once this is done; what it fails with is thrown to who reads them.
+   * The replies end only once this is done; what it fails with is thrown to who reads them. It is not to call
+   * {@link awaitNow} or {@link finishEarly}: it would wait for itself. Calls that the agent has begun are finished when its
+   * function returns, and so before this is.
    *
    * @param task a promise, or a function that is called at once
    */

@@ -298,6 +298,61 @@ test("a tool with a schema gives its fields as arguments and as a message, and w
   expect(owners).toEqual(["u1"]);
 });
 
+test("what runs within a tool spend counts in the run and its budget, also where the run is stopped", async () => {
+  const answers = llmAgent(new Agent({ name: "answers", model: echoModel() }));
+  const pair = miniagent(async function pair(ctx) {
+    ctx.reply([answers.trigger("one"), answers.trigger("two")]);
+  });
+  const model = scriptedModel([{ toolCalls: [{ name: "pair", args: { input: "" } }] }, "Done."]);
+  const chief = new Agent({ name: "chief", model, tools: [asTool(pair)] });
+  const own = { inputTokens: 0, outputTokens: 0 };
+  const within: string[] = [];
+  let spentWithin = 0;
+  const run = chief.respond("Go", owner);
+  for await (const event of run) {
+    if (event.type === "turn-end") own.outputTokens += event.usage.outputTokens;
+    if (event.type !== "sub-agent") continue;
+    expect(event.event.run.parent).toEqual({ runId: run.id, callId: event.callId });
+    within.push(event.event.type);
+    if (event.event.type === "final") spentWithin += event.event.usage.outputTokens;
+  }
+  expect(within.filter((type) => type === "run-start" || type === "final")).toHaveLength(4);
+  expect(spentWithin).toBeGreaterThan(0);
+  expect(run.final?.usage.outputTokens).toBe(own.outputTokens + spentWithin);
+
+  const slow = llmAgent(new Agent({ name: "slow", model: echoModel({ delayMs: 20 }) }));
+  const stopped = new Agent({
+    name: "stopped",
+    model: scriptedModel([{ toolCalls: [{ name: "slow", args: { input: "many words that take their time" } }] }]),
+    tools: [asTool(slow)],
+  }).respond("Go", owner);
+  let toolTurn = 0;
+  for await (const event of stopped) {
+    if (event.type === "turn-start") toolTurn++;
+    if (event.type === "tool-progress") stopped.stop();
+  }
+  expect(toolTurn).toBe(1);
+  expect(stopped.final?.stopReason).toBe("stopped");
+  expect(stopped.final?.usage.inputTokens).toBeGreaterThan(10);
+});
+
+test("runs within a tool stop where the budget of the run that calls it does", async () => {
+  const answers = llmAgent(new Agent({ name: "answers", model: echoModel() }));
+  const model = scriptedModel([{ toolCalls: [{ name: "answers", args: { input: "one" } }] }, "Done."]);
+  const prices = { input: 0, output: 1 };
+  // Enough for what the script says, and not for an answer.
+  const budget = {
+    maxUsd: 1,
+    pricing: (named: { id: string }) => ({ ...prices, input: named.id === "echo" ? 1e6 : 0 }),
+  };
+  const run = new Agent({ name: "chief", model, tools: [asTool(answers)], budget }).respond("Go", owner);
+  const within: string[] = [];
+  for await (const event of run) {
+    if (event.type === "sub-agent" && event.event.type === "final") within.push(event.event.stopReason);
+  }
+  expect(within).toEqual(["budget"]);
+});
+
 test("an agent that fails is a tool that failed; one of a stopped run is cancelled", async () => {
   const broken = miniagent(async function broken() {
     throw new Error("no mill");

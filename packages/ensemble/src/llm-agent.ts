@@ -5,6 +5,7 @@ import {
   type ModelSettings,
   type RespondOptions,
 } from "millrace";
+import { joinRun } from "millrace/runs";
 import type { Fields } from "./frozen.ts";
 import type { InteractionContext } from "./interaction-context.ts";
 import type { Message } from "./message.ts";
@@ -90,14 +91,17 @@ export function llmAgent(agent: Agent, options: LlmAgentOptions = {}): MiniAgent
       const { settings, ...args } = given;
       const messages = await ctx.messages;
       const said = messages.map(toConversation).filter(hasText);
+      const { call } = ctx.scope.owner;
+      if (call) joinRun(ctx.signal, call.signal);
       const run = agent.respond(said.length > 0 ? said : opening, {
         ...overrides,
         ...args,
         ...owner({ userId, chatId }, args, ctx),
         ...(settings && { settings: { ...overrides.settings, ...settings } }),
         signal: ctx.signal,
+        ...(call && { parent: { runId: call.runId, callId: call.callId } }),
       });
-      const tokens = new RunTokens(run);
+      const tokens = new RunTokens(run, call && ((event) => call.tell(agent, event)));
       await tokens.begin();
       const { model } = tokens.fields;
       const knownBeforehand = { model, agent_alias: ctx.agent.alias, ...responseMetadata };

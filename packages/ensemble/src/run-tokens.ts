@@ -22,15 +22,20 @@ export class RunTokens implements AsyncIterableIterator<Token, undefined, undefi
   /** What is known of the run so far: `model`, and at its end `usage`, `stopReason` and more. */
   readonly fields: Record<string, unknown> = {};
   readonly #run: Run;
+  readonly #tell: (event: AgentEvent) => void;
   #ahead: Token[] = [];
   /** The text that counts. */
   #said: { readonly seq: number; readonly text: string }[] = [];
   #isNewBlock = false;
   #hasShown = false;
 
-  /** @throws a `ConfigError` for a run that has a reader already */
-  constructor(run: Run) {
+  /**
+   * @param tell is told of each event
+   * @throws a `ConfigError` for a run that has a reader already
+   */
+  constructor(run: Run, tell: (event: AgentEvent) => void = () => {}) {
     this.#run = run[Symbol.asyncIterator]();
+    this.#tell = tell;
   }
 
   /** The text of the answer. It is not that of all tokens where a request was repeated in the midst of its answer. */
@@ -52,7 +57,9 @@ export class RunTokens implements AsyncIterableIterator<Token, undefined, undefi
   }
 
   async return(): Promise<IteratorResult<Token, undefined>> {
-    await this.#run.return();
+    const { value } = await this.#run.return();
+    // Not twice: what is told of it is counted.
+    if (value && this.fields["stopReason"] === undefined) this.#tell(value);
     return { done: true, value: undefined };
   }
 
@@ -63,7 +70,10 @@ export class RunTokens implements AsyncIterableIterator<Token, undefined, undefi
   /** Whether the run is over. Throws what it failed with. */
   async #readOne(): Promise<boolean> {
     const { done, value } = await this.#run.next();
-    if (!done) this.#take(value);
+    if (!done) {
+      this.#tell(value);
+      this.#take(value);
+    }
     return done === true;
   }
 

@@ -1,3 +1,4 @@
+import type { Agent, AgentEvent } from "millrace";
 import { AppenderClosedError, NoEnsembleError } from "./errors.ts";
 import type { LlmLogger } from "./llm-agent.ts";
 import type { Message } from "./message.ts";
@@ -77,6 +78,17 @@ export interface Scope {
 export interface Owner {
   readonly userId?: string | undefined;
   readonly chatId?: string | undefined;
+  /** The call of a tool that all of this is part of. */
+  readonly call?: ToolCall | undefined;
+}
+
+/** The call of a tool, in a run that counts what the runs within it spend. */
+export interface ToolCall {
+  readonly runId: string;
+  readonly callId: string;
+  readonly signal: AbortSignal;
+  /** Is told of each event of each run within it. */
+  tell(agent: Agent, event: AgentEvent): void;
 }
 
 /** A call that more can be sent to. */

@@ -64,3 +64,9 @@ test.skipIf(!hasPython)("what was typed ahead is not lost", async () => {
   await type([[prompt, "one\rtwo\u0000lines\rexit\r"]], "ahead.md");
   expect(await readFile(join(folder, "ahead.md"), "utf8")).toMatch(/one\n.*one\n.*two\nlines\n.*two\nlines\n$/s);
 });
+
+test.skipIf(!hasPython)("Ctrl-C that was typed ahead ends the chat after what was said before it", async () => {
+  const screen = await type([[prompt, "one\r\u0003"]], "ahead-left.md");
+  expect(screen).toContain("The chat is in");
+  expect(await readFile(join(folder, "ahead-left.md"), "utf8")).toMatch(/one\n.*one\n$/s);
+});

@@ -12,12 +12,12 @@ const pasteMode = { on: "\u001b[?2004h", off: "\u001b[?2004l" };
  */
 export function terminalPrompt(input: NodeJS.ReadableStream, output: NodeJS.WritableStream): Ask {
   // Typed before it was asked for: a terminal may give several messages at once.
-  const ahead: string[] = [];
+  const ahead: (string | undefined)[] = [];
   return async (prompt, signal) => {
     signal.throwIfAborted();
-    const early = ahead.shift();
-    if (early !== undefined) {
-      output.write(`${prompt}${early}\n`);
+    if (ahead.length > 0) {
+      const early = ahead.shift();
+      output.write(`${prompt}${early ?? ""}\n`);
       return early;
     }
     const lines: string[] = [];
@@ -48,7 +48,11 @@ export function terminalPrompt(input: NodeJS.ReadableStream, output: NodeJS.Writ
           else resolve(message);
           isSent = true;
         });
-        for (const event of ["SIGINT", "close"]) editor.on(event, () => resolve(undefined));
+        editor.on("SIGINT", () => {
+          if (isSent) ahead.push(undefined);
+          else resolve(undefined);
+        });
+        editor.on("close", () => resolve(undefined));
         abort = () => reject(signal.reason);
         signal.addEventListener("abort", abort, { once: true });
         input.on("keypress", onKey);
