@@ -1,6 +1,7 @@
-import type { MessageInput, SequenceWriter } from "./flatten.ts";
+import type { MessageInput } from "./message-input.ts";
 import type { MessageSequencePromise } from "./message-sequence.ts";
 import type { OpenCall, OpenCalls } from "./scope.ts";
+import type { SequenceWriter } from "./sequence-writer.ts";
 
 /** A call to an agent that messages can be sent to while it replies. */
 export class AgentCall implements OpenCall {

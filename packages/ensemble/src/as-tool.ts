@@ -1,9 +1,9 @@
 import { type Agent, type AgentEvent, type OutputOf, type Schema, type Tool, type ToolContext, tool } from "millrace";
 import { SubAgentProgress } from "millrace/runs";
 import { Ensemble } from "./ensemble.ts";
-import type { MessageInput } from "./flatten.ts";
 import type { AgentIdentity } from "./interaction-context.ts";
 import { Message } from "./message.ts";
+import type { MessageInput } from "./message-input.ts";
 import type { MessageSequencePromise } from "./message-sequence.ts";
 import type { CallOptions, MiniAgent } from "./miniagent.ts";
 import { currentScope, type ToolCall, type Within } from "./scope.ts";

@@ -18,7 +18,6 @@ export {
 } from "./ensemble.ts";
 export * from "./errors.ts";
 export { EventToken } from "./event-token.ts";
-export type { MessageInput } from "./flatten.ts";
 export { type Fields, Freezable, Frozen, type FrozenClass, type FrozenValue } from "./frozen.ts";
 export { type HistoryArgs, type InMemoryHistoryOptions, inMemoryHistory } from "./in-memory-history.ts";
 export { type AgentIdentity, InteractionContext } from "./interaction-context.ts";
@@ -35,6 +34,7 @@ export {
   TextToken,
   Token,
 } from "./message.ts";
+export type { MessageInput } from "./message-input.ts";
 export { type MessageOfOptions, messageOf } from "./message-of.ts";
 export {
   MessagePromise,

@@ -1,7 +1,8 @@
-import type { MessageInput, SequenceWriter } from "./flatten.ts";
+import type { MessageInput } from "./message-input.ts";
 import type { MessageSequencePromise } from "./message-sequence.ts";
 import { PieceSource } from "./piece-log.ts";
 import { type Activity, begin, finish, OpenCalls, runIn, type Scope, traceOf, type Within } from "./scope.ts";
+import type { SequenceWriter } from "./sequence-writer.ts";
 import { pendingWaits, type Waiter, watch } from "./wait-graph.ts";
 
 /** Which agent. */

@@ -1,9 +1,10 @@
-import { type MessageInput, SequenceWriter } from "./flatten.ts";
 import { type Fields, Frozen } from "./frozen.ts";
 import { type Message, TextMessage, TextToken, type Token } from "./message.ts";
+import type { MessageInput } from "./message-input.ts";
 import { joined, MessagePromise, withoutText } from "./message-promise.ts";
 import { follow, type PieceLog, PieceStream } from "./piece-log.ts";
 import { currentScope } from "./scope.ts";
+import { SequenceWriter } from "./sequence-writer.ts";
 import { type PromiseOptions, StreamedPromise } from "./streamed-promise.ts";
 
 /** Options of {@link MessageSequencePromise.asSingleTextPromise}. */

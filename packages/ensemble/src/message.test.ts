@@ -331,6 +331,24 @@ describe("a sequence", () => {
     expect(await read(Promise.resolve({ hashKey: 1 }))).toEqual([expect.any(ValidationError)]);
   });
 
+  test("awaits what only looks like a promise as the language does", { timeout: 5000 }, async () => {
+    const twice = Object({
+      // biome-ignore lint/suspicious/noThenProperty: it is what is tried.
+      then(resolve: (value: string) => void) {
+        resolve("one");
+        resolve("two");
+      },
+    });
+    const failing = Object({
+      // biome-ignore lint/suspicious/noThenProperty: it is what is tried.
+      then() {
+        throw new RangeError("then");
+      },
+    });
+    expect(await textsOf(new MessageSequencePromise([twice, "three"]))).toEqual(["one", "three"]);
+    expect(await textsOf(new MessageSequencePromise(failing))).toEqual([expect.any(RangeError)]);
+  });
+
   test("of nothing is empty", async () => {
     expect(await new MessageSequencePromise(null)).toEqual([]);
   });

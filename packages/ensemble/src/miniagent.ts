@@ -1,13 +1,14 @@
 import { ConfigError } from "millrace";
 import { wrong } from "millrace/runs";
 import { AgentCall } from "./agent-call.ts";
-import { freezeInput, type MessageInput, SequenceWriter } from "./flatten.ts";
 import { type Fields, Freezable, freezeValue } from "./frozen.ts";
 import { type AgentIdentity, InteractionContext } from "./interaction-context.ts";
 import { AgentCallNode, AgentReplyNode } from "./interaction-nodes.ts";
+import { freezeInput, type MessageInput } from "./message-input.ts";
 import { MessagePromise } from "./message-promise.ts";
 import { MessageSequencePromise } from "./message-sequence.ts";
 import { AbortDomain, currentScope, type EnsembleCore, ensembleOf, type Scope, type Within } from "./scope.ts";
+import { SequenceWriter } from "./sequence-writer.ts";
 
 /** What an agent does in a call. It may be asynchronous. */
 export type AgentFunction<Args extends object> = (ctx: InteractionContext, args: Args) => unknown;

@@ -1,4 +1,4 @@
-import type { MessageInput } from "./flatten.ts";
+import type { MessageInput } from "./message-input.ts";
 import { checkAgent, type MiniAgent, type MiniAgentOptions, miniagent } from "./miniagent.ts";
 
 /** What {@link promptAgent} sends beside what it gets. */

@@ -1,48 +1,11 @@
 import { CyclicWaitError, UnexpectedMessageError } from "./errors.ts";
-import { type Fields, isPlainObject } from "./frozen.ts";
 import { ErrorMessage, Message, TextMessage } from "./message.ts";
+import { freezeInput, isThenable } from "./message-input.ts";
 import { type ErrorTelling, isAbort, MessagePromise, tellError, tellingErrors } from "./message-promise.ts";
 import { follow, type PieceLog, PieceSource, PieceStream } from "./piece-log.ts";
-import { checkedResult, isAsyncIterable, isIterable, leave } from "./pump.ts";
+import { checkedResult, isAsyncIterable, leave } from "./pump.ts";
 import { runIn, type Scope, throwClosed } from "./scope.ts";
 import { unwatch, type Waiter, watch } from "./wait-graph.ts";
-
-/**
- * What can be sent and replied: texts, messages, their fields, promises of them, errors (thrown at their place), and any
- * nesting of iterables, asynchronous iterables and promises of these.
- */
-export type MessageInput =
-  | string
-  | Message
-  | MessagePromise
-  | Error
-  | Fields
-  | PieceSource<MessagePromise>
-  | Iterable<MessageInput>
-  | AsyncIterable<MessageInput>
-  | PromiseLike<MessageInput>;
-
-/**
- * What is sent, as it is at this moment: lists are copied, fields made messages. Only what comes by and by, asynchronous
- * iterables and promises, is left as it is.
- *
- * @throws what an iterable throws, and a `ValidationError` for fields that are no plain data
- */
-export function freezeInput(input: unknown): unknown {
-  if (typeof input !== "object" || input === null || isLeft(input)) return input;
-  if (isIterable(input)) return Array.from(input, freezeInput);
-  // It may fail before its turn comes, and is heard of then.
-  if (input instanceof Promise) input.catch(() => {});
-  return isPlainObject(input) && !isThenable(input) ? new Message(input) : input;
-}
-
-function isLeft(input: object): boolean {
-  return input instanceof Message || input instanceof PieceSource || input instanceof Error || isAsyncIterable(input);
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
-}
 
 /** How a sequence is written. */
 export interface SequenceOptions {
@@ -353,7 +316,9 @@ class Lane {
 
   #await(promise: PromiseLike<unknown>): void {
     this.#isWaiting = true;
-    promise.then(
+    // What is no promise of the language or of ours may throw, or call back more than once.
+    const sound = promise instanceof Promise || promise instanceof PieceSource ? promise : Promise.resolve(promise);
+    sound.then(
       (value) => this.#resume({ value }),
       (error) => this.#resume({ value: new Failure(error) }),
     );
