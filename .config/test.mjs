@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:f
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findChromium } from "../packages/fixtures/src/browser.ts";
+import { findExecutable } from "../packages/fixtures/src/find-executable.ts";
 import { findRedis } from "../packages/fixtures/src/redis-server.ts";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
@@ -96,17 +97,21 @@ function sayWhatIsLeftOut() {
         "packages/fixtures/README.md says what it holds.",
     );
   }
-  if (!findChromium()) {
-    console.log(
-      "Left out: the tests in a browser. To run them, install Chromium (on Debian the package chromium), or name one in\n" +
-        "MILLRACE_CHROMIUM.",
-    );
-  }
-  if (!findRedis()) {
-    console.log(
-      "Left out: the tests on Redis. To run them, install redis-server (on Debian the package of that name), or name one\n" +
-        "in MILLRACE_REDIS.",
-    );
+  for (const [found, tests, howTo] of [
+    [
+      findChromium(),
+      "in a browser",
+      "install Chromium (on Debian the package chromium), or name one in MILLRACE_CHROMIUM",
+    ],
+    [
+      findRedis(),
+      "on Redis",
+      "install redis-server (on Debian the package of that name), or name one in MILLRACE_REDIS",
+    ],
+    [findExecutable("python3"), "at a terminal", "install python3, which opens it"],
+    [findExecutable("dot"), "of drawings in Graphviz", "install it (on Debian the package graphviz)"],
+  ]) {
+    if (!found) console.log(`Left out: the tests ${tests}. To run them, ${howTo}.`);
   }
 }
 

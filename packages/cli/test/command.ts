@@ -1,5 +1,6 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { afterAll } from "vitest";
 
 const bin = fileURLToPath(new URL("../src/bin.ts", import.meta.url));
 
@@ -57,6 +58,12 @@ export interface Session extends AsyncDisposable {
 
 const toTerminal = "import pty, os, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
 
+const terminals = new Set<ChildProcess>();
+// Also those of tests that took too long.
+afterAll(() => {
+  for (const child of terminals) child.kill("SIGKILL");
+});
+
 /** Runs `millrace` in a pseudo-terminal, which Python's standard library has. */
 export function inTerminal(args: readonly string[], { cwd, env }: CommandOptions = {}): Session {
   const child = spawn("python3", ["-c", toTerminal, process.execPath, ...nodeArguments, ...args], {
@@ -64,6 +71,7 @@ export function inTerminal(args: readonly string[], { cwd, env }: CommandOptions
     env: environment(env),
     stdio: ["pipe", "pipe", "inherit"],
   });
+  terminals.add(child);
   let screen = "";
   let seen = 0;
   const wakes = new Set<() => void>();

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify, stripVTControlCharacters } from "node:util";
+import { findExecutable } from "@millrace/fixtures";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 const run = promisify(execFile);
@@ -17,10 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-const hasPython = await run("python3", ["-c", "import pty"]).then(
-  () => true,
-  () => false,
-);
+const hasPython = findExecutable("python3") !== undefined;
 
 /** The chat at a terminal: waits for the first of each pair, then types the second. */
 async function type(steps: readonly (readonly [shown: string, typed: string])[], file: string): Promise<string> {
