@@ -59,6 +59,13 @@ test.skipIf(!findRedis())(
     expect(types.filter((type) => type === "final")).toHaveLength(1);
 
     await redis.restart();
+    // It waits 300 ms at most; until it has connected again, each try may take longer.
+    const isBack = (): Promise<boolean> =>
+      cache.keys().then(
+        () => true,
+        () => false,
+      );
+    await expect.poll(isBack, { timeout: 20_000 }).toBe(true);
     const again = await readRun(await graphOn(cache).resumeLatest(run.task.id, call));
     expect(problemsOf(again.events)).toEqual([]);
     expect(again.final.status).toBe("complete");
