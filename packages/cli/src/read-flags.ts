@@ -1,4 +1,5 @@
 import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
+import { errorMessage } from "millrace";
 import { closest } from "./closest.ts";
 import { CommandError } from "./command-error.ts";
 
@@ -16,7 +17,7 @@ export function readFlags<const Options extends ParseArgsOptionsConfig>(
 }
 
 function explain(command: string, error: unknown, known: readonly string[]): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = errorMessage(error);
   const help = `See: millrace ${command} --help`;
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   const flag = /'(-[^' ]*)/.exec(message)?.[1] ?? "a flag";

@@ -1,6 +1,6 @@
 import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { ConfigError, type Message, type StreamEvent, type TurnStart } from "millrace";
+import { ConfigError, errorMessage, type Message, type StreamEvent, type TurnStart } from "millrace";
 import { isObject, type ModelRequest } from "millrace/provider";
 import { requestOf, WireEncoder } from "millrace/wire";
 
@@ -37,7 +37,7 @@ export function recordInto(file: string): RunRecorder {
   try {
     closeSync(openSync(file, "a", 0o600));
   } catch (cause) {
-    throw new ConfigError("record", `cannot write to ${file}: ${reasonOf(cause)}`, { cause });
+    throw new ConfigError("record", `cannot write to ${file}: ${errorMessage(cause)}`, { cause });
   }
   return recorder(() => file);
 }
@@ -119,7 +119,7 @@ function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true });
   } catch (cause) {
-    throw new ConfigError("folder", `cannot make ${folder}: ${reasonOf(cause)}`, { cause });
+    throw new ConfigError("folder", `cannot make ${folder}: ${errorMessage(cause)}`, { cause });
   }
 }
 
@@ -135,8 +135,4 @@ function nameOf({ at, run }: StreamEvent): string {
   const time = new Date(at).toISOString().slice(0, 19).replaceAll(":", "-");
   const safe = (id: string): string => id.replaceAll(/[^\w-]+/g, "-").slice(0, 48);
   return `${time}_${safe(run.agentName)}_${safe(run.id)}.jsonl`;
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

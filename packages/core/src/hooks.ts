@@ -1,5 +1,6 @@
 import { MillraceError } from "./errors.ts";
 import type { AgentEvent } from "./events.ts";
+import { isThenable } from "./is-thenable.ts";
 import { logHookError } from "./log-hooks.ts";
 import { after, type Bound } from "./runtime.ts";
 
@@ -135,8 +136,4 @@ function hookName(type: string): string {
 
 function isHook(value: unknown): value is AnyHook {
   return typeof value === "function";
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }

@@ -1,6 +1,6 @@
 import { Answer } from "./answer.ts";
+import { asError } from "./as-error.ts";
 import type { ContextOptions } from "./context/context-options.ts";
-import { errorMessage, MillraceError } from "./errors.ts";
 import type { AgentEvent, Final, ModelName, RunStart } from "./events.ts";
 import { executeCalls } from "./execute-calls.ts";
 import { withFinal } from "./final-of.ts";
@@ -114,7 +114,8 @@ async function* beginRun(run: RunState, input: readonly Message[]): AsyncGenerat
   const names = tools.map(({ tool }) => tool.name);
   if (run.observers.length > 0) run.hooks = new HookRunner(run.observers, run.bound);
   const fixed = typeof model !== "function" && { model: nameOf(model) };
-  const start: RunStart = { type: "run-start", ...run.place(), input, ...fixed, tools: names };
+  const place = { seq: run.nextSeq(), at: Date.now(), run: run.info };
+  const start: RunStart = { type: "run-start", ...place, input, ...fixed, tools: names };
   yield run.emit(start);
   wrapRun(run, start);
   run.listen();
@@ -219,8 +220,4 @@ const stopReasons: Record<FinishReason, Ending["stopReason"]> = {
 
 function stopReasonOf({ message, reason }: ModelFinish): Ending["stopReason"] {
   return message.content.some((part) => part.type === "refusal") ? "refused" : stopReasons[reason];
-}
-
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new MillraceError(errorMessage(thrown), { cause: thrown });
 }

@@ -152,12 +152,7 @@ export class RunState {
 
   /** Gives an event its place in the run and shows it to the observers. Every event made here is yielded next. */
   stamp(event: Unstamped): AgentEvent {
-    return this.emit({ ...event, ...this.place() });
-  }
-
-  /** The next place in the run. */
-  place(): Pick<AgentEvent, "seq" | "at" | "run"> {
-    return { seq: this.nextSeq(), at: Date.now(), run: this.info };
+    return this.emit({ ...event, seq: this.nextSeq(), at: Date.now(), run: this.info });
   }
 
   /** Shows a whole event to the observers. */

@@ -5,12 +5,14 @@
  * @module
  */
 export { abortable, sleep } from "./abortable.ts";
+export { asError } from "./as-error.ts";
 export { EventRun, type RunSource, readToEnd } from "./event-run.ts";
 export { withFinal } from "./final-of.ts";
 export { Gate } from "./gate.ts";
 export { HookRunner, type HooksOf } from "./hooks.ts";
 export { newId } from "./ids.ts";
 export { isObject } from "./is-object.ts";
+export { isThenable } from "./is-thenable.ts";
 export { merge } from "./merge.ts";
 export {
   anything,

@@ -1,3 +1,4 @@
+import { isThenable } from "millrace/runs";
 import { type Fields, isPlainObject } from "./frozen.ts";
 import { Message } from "./message.ts";
 import type { MessagePromise } from "./message-promise.ts";
@@ -35,8 +36,4 @@ export function freezeInput(input: unknown): unknown {
 
 function isLeft(input: object): boolean {
   return input instanceof Message || input instanceof PieceSource || input instanceof Error || isAsyncIterable(input);
-}
-
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }

@@ -1,6 +1,7 @@
+import { isThenable } from "millrace/runs";
 import { CyclicWaitError, UnexpectedMessageError } from "./errors.ts";
 import { ErrorMessage, Message, TextMessage } from "./message.ts";
-import { freezeInput, isThenable } from "./message-input.ts";
+import { freezeInput } from "./message-input.ts";
 import { type ErrorTelling, isAbort, MessagePromise, tellError, tellingErrors } from "./message-promise.ts";
 import { follow, type PieceLog, PieceSource, PieceStream } from "./piece-log.ts";
 import { checkedResult, isAsyncIterable, leave } from "./pump.ts";

@@ -1,6 +1,5 @@
 import { MillraceError } from "millrace";
-import { after } from "millrace/runs";
-import { asError } from "./as-error.ts";
+import { after, asError } from "millrace/runs";
 import { GraphError } from "./errors.ts";
 import type { GraphFinal, GraphStopReason, NodeReport } from "./events.ts";
 import type { RunState } from "./run-state.ts";

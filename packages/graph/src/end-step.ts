@@ -1,4 +1,4 @@
-import { asError } from "./as-error.ts";
+import { asError } from "millrace/runs";
 import type { DecisionEvent } from "./events.ts";
 import { modulesOf } from "./graph-node.ts";
 import type { Turn } from "./node-state.ts";

@@ -1,5 +1,4 @@
-import { RunCut, withFinal } from "millrace/runs";
-import { asError } from "./as-error.ts";
+import { asError, RunCut, withFinal } from "millrace/runs";
 import { endRun } from "./end-run.ts";
 import { endStep } from "./end-step.ts";
 import type { GraphFinal } from "./events.ts";

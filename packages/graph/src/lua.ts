@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { errorMessage } from "millrace";
 import { type Check, count, fields, milliseconds, text } from "millrace/runs";
 import type { ConditionExpression, Values } from "./condition.ts";
 import { evaluateLua, isSimple, isTruthy } from "./lua/evaluate-lua.ts";
@@ -72,7 +73,7 @@ function decide(source: string, expression: LuaExpression, values: Values): bool
   try {
     return isTruthy(evaluateLua(expression, (name) => given.of(own(values, name))));
   } catch (error) {
-    throw new LuaError(error instanceof Error ? error.message : String(error), { kind: "failed", source });
+    throw new LuaError(errorMessage(error), { kind: "failed", source });
   }
 }
 

@@ -1,5 +1,5 @@
 import { errorMessage, MillraceError, maskSecrets } from "millrace";
-import type { RunControl } from "millrace/runs";
+import { isThenable, type RunControl } from "millrace/runs";
 import { NodeError, NonRetryableError } from "./errors.ts";
 import { type Module, Outcome } from "./module.ts";
 import { ModuleCall, type Place } from "./module-call.ts";
@@ -144,10 +144,6 @@ function asNodeError(thrown: unknown, { node, module }: Place): NodeError {
 /** Errors that say of themselves that trying again is of no use. */
 function isFinal(error: MillraceError): boolean {
   return error.name === "NonRetryableError" || ("retryable" in error && error.retryable === false);
-}
-
-function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
 
 function isAsyncGenerator(value: unknown): value is AsyncGenerator<unknown, unknown, unknown> {

@@ -1,5 +1,5 @@
 import { errorMessage } from "millrace";
-import { asError } from "./as-error.ts";
+import { asError } from "millrace/runs";
 import { NodeError } from "./errors.ts";
 import type { GraphNode } from "./graph-node.ts";
 import { Lane } from "./lane.ts";

@@ -1,4 +1,4 @@
-import { asError } from "./as-error.ts";
+import { asError } from "millrace/runs";
 import type { GraphStopReason } from "./events.ts";
 import type { RunState } from "./run-state.ts";
 import { stateOf } from "./snapshot.ts";

@@ -1,5 +1,6 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { errorMessage } from "millrace";
 import { LineSplitter } from "./line-splitter.ts";
 import { RowReader } from "./row-reader.ts";
 import { addRow, type Row, type Update } from "./rows.ts";
@@ -17,7 +18,7 @@ export async function* followFile(path: string, name: string, signal: AbortSigna
     yield { kind: "reset", file: name };
     const file = await open(path).catch((error: unknown) => error);
     if (!isHandle(file)) {
-      yield { kind: "failed", message: `${name} cannot be read: ${file instanceof Error ? file.message : file}` };
+      yield { kind: "failed", message: `${name} cannot be read: ${errorMessage(file)}` };
       if (!(await pause(1000, signal))) return;
       continue;
     }

@@ -4,6 +4,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { extname, join, relative, sep } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { errorMessage } from "millrace";
 import { findLines } from "./find-lines.ts";
 import { followFile } from "./follow-file.ts";
 import type { RunFiles } from "./run-files.ts";
@@ -47,7 +48,7 @@ export async function startInspector({ files, port = 0, pageFolder }: InspectorO
     for (const [name, value] of Object.entries(securityHeaders)) response.setHeader(name, value);
     answer(request, response).catch((error: unknown) => {
       if (response.headersSent) response.destroy();
-      else send(response, 500, { error: error instanceof Error ? error.message : String(error) });
+      else send(response, 500, { error: errorMessage(error) });
     });
   });
 

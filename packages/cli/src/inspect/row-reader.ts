@@ -1,4 +1,4 @@
-import { isObject, type JsonObject } from "millrace/provider";
+import { errorMessage, isObject, type JsonObject } from "millrace/provider";
 import type { Line } from "./line-splitter.ts";
 import type { Row, RunFacts } from "./rows.ts";
 
@@ -17,7 +17,7 @@ export class RowReader {
     try {
       json = JSON.parse(text);
     } catch (error) {
-      return this.#problem(line, `not JSON: ${error instanceof Error ? error.message : String(error)}`, text);
+      return this.#problem(line, `not JSON: ${errorMessage(error)}`, text);
     }
     if (!isObject(json)) return this.#problem(line, "expected an event, an object with a type", text);
     const { type } = json;

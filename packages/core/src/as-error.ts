@@ -1,4 +1,4 @@
-import { errorMessage, MillraceError } from "millrace";
+import { errorMessage, MillraceError } from "./errors.ts";
 
 /** What was thrown, as an error. */
 export function asError(thrown: unknown): Error {
